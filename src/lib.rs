@@ -1,0 +1,14 @@
+//! **mediation-bridge** pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Platform (TOP)
+//! and tells its callers honestly what became of each push.
+//!
+//! The map, in reading order, each room with its own:
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | [`mediation`] | the vocabulary: types that cannot hold anything wrong |
+//!
+//! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `top → mediation`,
+//! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
+//! `api → metrics`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps it so.
+
+pub mod mediation;
