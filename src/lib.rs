@@ -7,14 +7,18 @@
 //! | --- | --- |
 //! | [`mediation`] | the vocabulary: types that cannot hold anything wrong |
 //! | [`top`] | the gateway's protocol: signature, form, transport, answers, error classes |
+//! | [`delivery`] | a push and its outcome: deadline, attempts, bans, clock |
 //! | [`settings`] | environment variables in, checked settings out |
 //! | [`telemetry`] | where log lines go |
+//! | [`metrics`] | every metric's name |
 //!
 //! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `top → mediation`,
 //! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
 //! `api → metrics`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps it so.
 
+pub mod delivery;
 pub mod mediation;
+pub mod metrics;
 pub mod settings;
 pub mod telemetry;
 pub mod top;
