@@ -8,6 +8,7 @@
 //! | [`mediation`] | the vocabulary: types that cannot hold anything wrong |
 //! | [`top`] | the gateway's protocol: signature, form, transport, answers, error classes |
 //! | [`delivery`] | a push and its outcome: deadline, attempts, bans, clock |
+//! | [`api`] | the REST face: routes, problems, OpenAPI |
 //! | [`settings`] | environment variables in, checked settings out |
 //! | [`telemetry`] | where log lines go |
 //! | [`metrics`] | every metric's name |
@@ -16,6 +17,7 @@
 //! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
 //! `api → metrics`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps it so.
 
+pub mod api;
 pub mod delivery;
 pub mod mediation;
 pub mod metrics;

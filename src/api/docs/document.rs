@@ -1,0 +1,288 @@
+//! The OpenAPI 3.1 document: routes, answers by status, security.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::info::{ContactBuilder, InfoBuilder, LicenseBuilder};
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::ComponentsBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::server::ServerBuilder;
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{Info, OpenApi, OpenApiBuilder, Required};
+
+use super::super::catalogue::Code;
+use super::super::{body, problem};
+use super::{OPENAPI, examples, schemas};
+
+/// The name of the security scheme.
+const BEARER: &str = "bearer";
+
+const DESCRIPTION: &str = "\
+Pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Platform (TOP), method \
+`alibaba.jym.servicecenter.mediation.result.push` (调解结果推送), and says honestly what became of each.
+
+A push is plain JSON. The bridge checks everything, converts `completed_time` to GMT+8, signs, forwards, and maps what \
+TOP answers to an HTTP status. Everything but a success is `application/problem+json` (RFC 9457) with a `code`, an \
+`outcome` that tells whether the push was executed, and `retryable`. HEAD works wherever GET does.";
+
+/// The problems that the push route can answer; the others belong to paths and methods that are not in here.
+const OF_A_PUSH: [Code; 17] = [
+    Code::MalformedJson,
+    Code::Unauthenticated,
+    Code::RequestTimeout,
+    Code::PayloadTooLarge,
+    Code::UnsupportedMediaType,
+    Code::ValidationFailed,
+    Code::TopRejected,
+    Code::TopRateLimited,
+    Code::InternalError,
+    Code::TopAccessDenied,
+    Code::TopSystemError,
+    Code::TopBadResponse,
+    Code::TopUnreachable,
+    Code::TopUnavailable,
+    Code::Overloaded,
+    Code::ShuttingDown,
+    Code::TopTimeout,
+];
+
+/// Builds the document.
+pub(super) fn build() -> OpenApi {
+    let tag = |name, description| TagBuilder::new().name(name).description(Some(description)).build();
+    let paths = PathsBuilder::new()
+        .path("/mediations/{case_id}/result", PathItem::new(HttpMethod::Post, push()))
+        .path(
+            "/livez",
+            PathItem::new(
+                HttpMethod::Get,
+                health("getLiveness", "Whether the process lives", "The process answers.", &[]),
+            ),
+        )
+        .path(
+            "/readyz",
+            PathItem::new(
+                HttpMethod::Get,
+                health(
+                    "getReadiness",
+                    "Whether requests are taken",
+                    "Requests are taken.",
+                    &[Code::ShuttingDown],
+                ),
+            ),
+        )
+        .path("/metrics", PathItem::new(HttpMethod::Get, metrics()))
+        .path(OPENAPI, PathItem::new(HttpMethod::Get, openapi()));
+    OpenApiBuilder::new()
+        .info(info())
+        .servers(Some([ServerBuilder::new().url("/").description(Some("This bridge")).build()]))
+        .paths(paths)
+        .components(Some(
+            ComponentsBuilder::new()
+                .schemas_from_iter(schemas::all())
+                .security_scheme(BEARER, SecurityScheme::Http(bearer()))
+                .build(),
+        ))
+        .tags(Some([
+            tag("mediations", "Results of mediations (调解结果)."),
+            tag("health", "For orchestrators; neither route calls TOP."),
+            tag("documents", "This document."),
+        ]))
+        .build()
+}
+
+fn info() -> Info {
+    let contact = ContactBuilder::new()
+        .name(Some("The operators of this mediation-bridge"))
+        .url(Some("https://mediation-bridge.example.com"))
+        .email(Some("mediation-bridge@example.com"));
+    InfoBuilder::new()
+        .title("mediation-bridge")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .contact(Some(contact.build()))
+        .license(Some(LicenseBuilder::new().name("MIT License").identifier(Some("MIT")).build()))
+        .build()
+}
+
+fn bearer() -> utoipa::openapi::security::Http {
+    HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "The token that the bridge's operator gave to the caller. Not asked for where none are set up.",
+        ))
+        .build()
+}
+
+fn push() -> OperationBuilder {
+    let case_id = ParameterBuilder::new()
+        .name("case_id")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("The case that was settled (调解案件ID)."))
+        .schema(Some(schemas::case_id()))
+        .example(Some(examples::CASE_ID.into()));
+    let bodies = examples::requests().into_iter().map(|(name, summary, value)| {
+        (name, ExampleBuilder::new().summary(summary).value(Some(value)).build())
+    });
+    let body = RequestBodyBuilder::new()
+        .description(Some("The result, as plain JSON."))
+        .required(Some(Required::True))
+        .content(
+            body::MEDIA_TYPE,
+            ContentBuilder::new()
+                .schema(Some(schemas::reference(schemas::REQUEST)))
+                .examples_from_iter(bodies)
+                .build(),
+        );
+    let accepted = ResponseBuilder::new()
+        .description("TOP executed the push.")
+        .header("X-Request-Id", request_id())
+        .content(
+            body::MEDIA_TYPE,
+            ContentBuilder::new()
+                .schema(Some(schemas::reference(schemas::ACCEPTED)))
+                .examples_from_iter([(
+                    "accepted",
+                    ExampleBuilder::new()
+                        .summary("TOP executed the push")
+                        .value(Some(examples::accepted()))
+                        .build(),
+                )])
+                .build(),
+        );
+    let operation = OperationBuilder::new()
+        .tag("mediations")
+        .operation_id(Some("pushMediationResult"))
+        .summary(Some("Push the result of a mediation (调解结果推送)"))
+        .description(Some(
+            "Checks the result, forwards it to TOP, signed, and answers once TOP has answered or the deadline has \
+             passed. What is wrong with a request is told all at once. A push that has begun is finished even if its \
+             caller hangs up.",
+        ))
+        .security(SecurityRequirement::new::<_, _, String>(BEARER, []))
+        .security(SecurityRequirement::default())
+        .parameter(case_id)
+        .request_body(Some(body.build()))
+        .response("200", accepted);
+    problems(operation, &OF_A_PUSH)
+}
+
+fn health(id: &str, summary: &str, good: &str, bad: &[Code]) -> OperationBuilder {
+    let ok = ResponseBuilder::new().description(good).header("X-Request-Id", request_id()).content(
+        body::MEDIA_TYPE,
+        ContentBuilder::new()
+            .schema(Some(schemas::reference(schemas::HEALTH)))
+            .example(Some(serde_json::json!(super::super::health::Health::OK)))
+            .build(),
+    );
+    let operation = OperationBuilder::new()
+        .tag("health")
+        .operation_id(Some(id))
+        .summary(Some(summary))
+        .description(Some(format!("{good} TOP is not asked.")))
+        .security(SecurityRequirement::default())
+        .response("200", ok);
+    problems(operation, bad)
+}
+
+fn metrics() -> OperationBuilder {
+    let page =
+        ResponseBuilder::new().description("The metrics.").header("X-Request-Id", request_id()).content(
+            "text/plain",
+            ContentBuilder::new()
+                .schema(Some(schemas::text_page()))
+                .example(Some(crate::metrics::page(&[(crate::metrics::IN_FLIGHT, 3)]).into()))
+                .build(),
+        );
+    let operation = OperationBuilder::new()
+        .tag("health")
+        .operation_id(Some("getMetrics"))
+        .summary(Some("Metrics"))
+        .description(Some("Gauges in the text format of Prometheus. TOP is not asked."))
+        .security(SecurityRequirement::default())
+        .response("200", page);
+    problems(operation, &[])
+}
+
+fn openapi() -> OperationBuilder {
+    let document =
+        ResponseBuilder::new().description("The OpenAPI document.").header("X-Request-Id", request_id());
+    let schema = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Object);
+    let operation = OperationBuilder::new()
+        .tag("documents")
+        .operation_id(Some("getOpenApiDocument"))
+        .summary(Some("This document"))
+        .description(Some("The OpenAPI 3.1 document of this very bridge."))
+        .security(SecurityRequirement::default())
+        .response(
+            "200",
+            document.content(body::MEDIA_TYPE, ContentBuilder::new().schema(Some(schema)).build()),
+        );
+    problems(operation, &[])
+}
+
+/// Adds a response for each status among `codes`, with an example for each code, and the default one.
+fn problems(operation: OperationBuilder, codes: &[Code]) -> OperationBuilder {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.entry().status.as_u16()).or_default().push(*code);
+    }
+    let operation = by_status.into_iter().fold(operation, |operation, (status, codes)| {
+        operation.response(status.to_string(), problem_response(&codes))
+    });
+    operation.response("default", described("Any other problem.", &[Code::InternalError]))
+}
+
+fn problem_response(codes: &[Code]) -> ResponseBuilder {
+    let line =
+        |code: &Code| format!("`{}`: {}. {}.", code.entry().name, code.entry().when, code.entry().action);
+    let response = described(&codes.iter().map(line).collect::<Vec<_>>().join("\n\n"), codes);
+    let response = if codes.contains(&Code::Unauthenticated) {
+        let challenge = utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .enum_values(Some(["Bearer"]));
+        response.header(
+            "WWW-Authenticate",
+            HeaderBuilder::new().schema(Some(challenge)).description(Some("How to authenticate.")).build(),
+        )
+    } else {
+        response
+    };
+    if codes.iter().any(|code| code.entry().retry_after.is_some()) {
+        let header = HeaderBuilder::new()
+            .schema(Some(schemas::retry_after()))
+            .description(Some("Seconds to wait before the next try."));
+        response.header("Retry-After", header.build())
+    } else {
+        response
+    }
+}
+
+fn described(description: &str, codes: &[Code]) -> ResponseBuilder {
+    let examples = codes.iter().map(|code| {
+        let entry = code.entry();
+        let example = ExampleBuilder::new().summary(entry.title).value(Some(examples::problem(*code)));
+        (entry.name, example.build())
+    });
+    ResponseBuilder::new().description(description).header("X-Request-Id", request_id()).content(
+        problem::MEDIA_TYPE,
+        ContentBuilder::new()
+            .schema(Some(schemas::reference(schemas::PROBLEM)))
+            .examples_from_iter(examples)
+            .build(),
+    )
+}
+
+fn request_id() -> utoipa::openapi::header::Header {
+    HeaderBuilder::new()
+        .schema(Some(schemas::request_id()))
+        .description(Some("The request's identifier: the caller's own `X-Request-Id`, or a new one."))
+        .build()
+}

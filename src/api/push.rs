@@ -1,0 +1,171 @@
+//! `POST /mediations/{case_id}/result`: check, deliver, answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderName};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::percent_decode_str;
+
+use super::context::Context;
+use super::problem::{FieldError, Problem};
+use super::push_line::PushLine;
+use super::report::{self, Accepted};
+use super::{State, body, members};
+use crate::delivery::{Begun, Delivery, Outcome, Report};
+use crate::mediation::{CaseId, MediationResult, Rule, Violation};
+
+/// The header by which a caller makes retries safe.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The path parameter.
+pub const CASE_ID: &str = "case_id";
+
+/// A push on its way: who sent it, and what is noted of it in the log.
+#[derive(Debug, Clone)]
+struct Origin {
+    context: Context,
+    caller: Option<String>,
+}
+
+/// The route's handler. What is wrong is told in this order: caller, media type, size, JSON, then everything
+/// else at once.
+pub async fn push(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let mut origin = Origin { context: Context::of(&request), caller: None };
+    let answer = match take(&request, payload, &state, &mut origin).await {
+        Ok(push) => deliver(push, state.delivery.clone(), origin).await,
+        Err(problem) => {
+            origin.log(None, &Err(&problem), None);
+            Err(problem)
+        }
+    };
+    match answer {
+        Ok(accepted) => {
+            HttpResponse::Ok().insert_header((CONTENT_TYPE, body::MEDIA_TYPE)).body(super::json(&accepted))
+        }
+        Err(problem) => problem.respond(&request),
+    }
+}
+
+/// Reads and checks the whole request.
+async fn take(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+    origin: &mut Origin,
+) -> Result<MediationResult, Problem> {
+    origin.caller = state.callers.authenticate(request)?.map(str::to_owned);
+    body::check_media_type(request)?;
+    let deadline = origin.context.arrival + state.delivery.shared().deadline();
+    let bytes = body::read(request, payload, state.max_body, deadline).await?;
+    let members = members::read(&bytes)?;
+
+    let mut errors = Vec::new();
+    let case_id = case_id(request.uri().path())
+        .map_err(|found| errors.extend(found.iter().map(|it| FieldError::in_parameter(CASE_ID, it))));
+    if request.headers().contains_key(IDEMPOTENCY_KEY) {
+        let violation =
+            Violation::new(Rule::NotAvailable, "is not available at this bridge; leave the header out");
+        errors.push(FieldError::in_parameter("Idempotency-Key", &violation));
+    }
+    match (case_id, members) {
+        (Ok(case_id), Ok(members)) if errors.is_empty() => Ok(MediationResult {
+            case_id,
+            result: members.result,
+            work_number: members.work_number,
+            completed_time: members.completed_time,
+            mediator_name: members.mediator_name,
+            mediator_phone: members.mediator_phone,
+            content: members.content,
+        }),
+        (_, members) => {
+            errors.extend(members.err().into_iter().flatten());
+            Err(Problem::validation(errors))
+        }
+    }
+}
+
+/// The second segment of the path as it was sent, percent-decoded once. The framework's own path parameters
+/// are decoded already, by rules that differ from character to character.
+fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
+    let raw = path.split('/').nth(2).unwrap_or_default();
+    let escapes = raw.split('%').skip(1);
+    let sound = escapes.clone().all(|behind| {
+        behind.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    });
+    match percent_decode_str(raw).decode_utf8() {
+        Ok(text) if sound => CaseId::parse(&text),
+        Ok(_) | Err(_) => Err(vec![Violation::new(
+            Rule::BadFormat,
+            "must be percent-encoded UTF-8, if it is encoded at all",
+        )]),
+    }
+}
+
+/// Delivers in a task of its own: a push that has begun is finished and logged, whatever its caller does.
+async fn deliver(push: MediationResult, delivery: Delivery, origin: Origin) -> Result<Accepted, Problem> {
+    let begun = Begun::default();
+    let request_id = origin.context.request_id.clone();
+    let task = tokio::spawn({
+        let begun = Arc::clone(&begun);
+        async move {
+            let report = delivery.push(&push, origin.context.arrival, &begun).await;
+            let answer = report::answer(&push, &report);
+            origin.log(Some(&push), &answer.as_ref(), Some(&report));
+            answer
+        }
+    });
+    task.await.unwrap_or_else(|error| {
+        let begun = begun.load(Ordering::Acquire) > 0;
+        tracing::error!(request.id = request_id.as_str(), push.begun = begun, %error, "a push failed in the bridge");
+        Err(Problem::internal(begun))
+    })
+}
+
+impl Origin {
+    /// Writes the one line that every push leaves in the log.
+    fn log(
+        &self,
+        push: Option<&MediationResult>,
+        answer: &Result<&Accepted, &Problem>,
+        report: Option<&Report>,
+    ) {
+        let (outcome, code) = match answer {
+            Ok(_) => (Outcome::Accepted, "accepted"),
+            Err(problem) => (problem.outcome, problem.code.entry().name),
+        };
+        PushLine {
+            request_id: self.context.request_id.as_str(),
+            caller: self.caller.as_deref(),
+            push,
+            outcome: outcome.name(),
+            code,
+            total: self.context.arrival.elapsed(),
+            report,
+        }
+        .write();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_case_id_is_decoded_once_and_then_judged() {
+        let read = |raw: &str| {
+            case_id(&format!("/mediations/{raw}/result"))
+                .map(|id| id.to_string())
+                .map_err(|found| found.iter().map(|violation| violation.rule).collect::<Vec<_>>())
+        };
+        assert_eq!(read("12_3-a"), Ok("12_3-a".to_owned()));
+        assert_eq!(read("%31%32"), Ok("12".to_owned()));
+        assert_eq!(read("a%2Fb"), Err(vec![Rule::BadCharacter]));
+        assert_eq!(read("%2531"), Err(vec![Rule::BadCharacter]));
+        assert_eq!(read("a%00"), Err(vec![Rule::BadCharacter]));
+        assert_eq!(read("a+b"), Err(vec![Rule::BadCharacter]));
+        for bad in ["%zz", "%", "%2", "a%2", "%ff", "%c3%28"] {
+            assert_eq!(read(bad), Err(vec![Rule::BadFormat]), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The one line that every push leaves in the log.
+//!
+//! Names and telephone numbers mask themselves, TOP's texts come scrubbed of credentials, and what they quote
+//! of the request is blanked here. The content is never logged.
+
+use std::error::Error;
+use std::time::Duration;
+
+use crate::delivery::Report;
+use crate::mediation::{Content, MediationResult, MediatorName, MediatorPhone};
+use crate::top::scrub::blank_quotes;
+
+/// A quote of a name or a telephone number is blanked from so many characters on.
+const SHORT_QUOTE: usize = 4;
+/// A quote of the content is blanked from so many characters on: shorter ones are common words.
+const LONG_QUOTE: usize = 6;
+
+/// What one push leaves in the log.
+#[derive(Debug)]
+pub struct PushLine<'a> {
+    /// The request's identifier.
+    pub request_id: &'a str,
+    /// Who pushed, where callers are configured.
+    pub caller: Option<&'a str>,
+    /// The push, where it was sound.
+    pub push: Option<&'a MediationResult>,
+    /// The outcome's word.
+    pub outcome: &'static str,
+    /// `accepted`, or the problem's code.
+    pub code: &'static str,
+    /// From the request's arrival to now.
+    pub total: Duration,
+    /// What became of it, where it came to delivering.
+    pub report: Option<&'a Report>,
+}
+
+impl PushLine<'_> {
+    /// Writes the line.
+    pub fn write(&self) {
+        let said = self.report.map(|report| &report.said);
+        let fault = self.report.and_then(|report| report.fault.as_ref());
+        tracing::info!(
+            request.id = self.request_id,
+            caller = self.caller,
+            push.case_id = self.push.map(|push| push.case_id.as_str()),
+            push.outcome = self.outcome,
+            push.code = self.code,
+            push.attempts = self.report.map_or(0, |report| report.attempts),
+            push.mediator_name =
+                self.push.and_then(|push| push.mediator_name.as_ref()).map(tracing::field::display),
+            push.mediator_phone =
+                self.push.and_then(|push| push.mediator_phone.as_ref()).map(tracing::field::display),
+            top.request_id = said.and_then(|said| self.unquoted(said.request_id.as_deref())).as_deref(),
+            top.code = said.and_then(|said| said.code),
+            top.sub_code = said.and_then(|said| self.unquoted(said.sub_code.as_deref())).as_deref(),
+            top.sub_msg = said.and_then(|said| self.unquoted(said.sub_msg.as_deref())).as_deref(),
+            top.state_code = said.and_then(|said| self.unquoted(said.state_code.as_deref())).as_deref(),
+            duration_ms = milliseconds(self.total),
+            top.duration_ms = self.report.map(|report| milliseconds(report.top_time)),
+            error = fault.map(|fault| chain(fault)).as_deref(),
+            "push"
+        );
+    }
+
+    /// A text of TOP without what it quotes of the request's personal data.
+    fn unquoted(&self, text: Option<&str>) -> Option<String> {
+        let (text, push) = (text?, self.push?);
+        let private = [
+            (push.mediator_name.as_ref().map_or("", MediatorName::as_str), SHORT_QUOTE),
+            (push.mediator_phone.as_ref().map_or("", MediatorPhone::as_str), SHORT_QUOTE),
+            (push.content.as_ref().map_or("", Content::as_str), LONG_QUOTE),
+        ];
+        Some(blank_quotes(text, &private))
+    }
+}
+
+/// An error and what caused it, from the outside in.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = text + ": " + &error.to_string();
+        cause = error.source();
+    }
+    text
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
