@@ -12,6 +12,7 @@
 //! | [`settings`] | environment variables in, checked settings out |
 //! | [`telemetry`] | where log lines go |
 //! | [`metrics`] | every metric's name |
+//! | [`sandbox`] | a simulated gateway, for trying and testing |
 //!
 //! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `top → mediation`,
 //! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
@@ -21,6 +22,7 @@ pub mod api;
 pub mod delivery;
 pub mod mediation;
 pub mod metrics;
+pub mod sandbox;
 pub mod settings;
 pub mod telemetry;
 pub mod top;
