@@ -9,20 +9,24 @@
 //! | [`top`] | the gateway's protocol: signature, form, transport, answers, error classes |
 //! | [`delivery`] | a push and its outcome: deadline, attempts, bans, clock |
 //! | [`api`] | the REST face: routes, problems, OpenAPI |
+//! | [`server`] | the running bridge: build, run, drain |
 //! | [`settings`] | environment variables in, checked settings out |
 //! | [`telemetry`] | where log lines go |
 //! | [`metrics`] | every metric's name |
 //! | [`sandbox`] | a simulated gateway, for trying and testing |
+//! | [`cli`] | the subcommands |
 //!
 //! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `top → mediation`,
 //! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
 //! `api → metrics`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps it so.
 
 pub mod api;
+pub mod cli;
 pub mod delivery;
 pub mod mediation;
 pub mod metrics;
 pub mod sandbox;
+pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod top;

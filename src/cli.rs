@@ -1,0 +1,171 @@
+//! The subcommands, and what their ends mean as exit codes.
+
+mod demo;
+mod http;
+mod serve;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::api::docs;
+use crate::sandbox;
+use crate::settings::{self, SettingProblem, Settings};
+
+/// The exit code for a refused configuration, `EX_CONFIG` of sysexits.h.
+const REFUSED: u8 = 78;
+
+/// Pushes Jiaoyimao mediation results to the Taobao Open Platform, and says honestly what became of them.
+#[derive(Debug, Parser)]
+#[command(version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the bridge, configured by environment variables (the default)
+    Serve,
+    /// Run a simulated TOP gateway, as strict as the real one
+    Sandbox(SandboxArguments),
+    /// Run bridge and simulated gateway together, with made-up credentials, and push an example
+    Demo(DemoArguments),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Read the environment as `serve` would and print the effective settings, secrets masked
+    CheckConfig,
+    /// Ask the running bridge's /livez; needs no curl
+    Healthcheck,
+}
+
+/// How the simulated gateway is run.
+#[derive(Debug, clap::Args)]
+struct SandboxArguments {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    bind: SocketAddr,
+    /// The application key that is known
+    #[arg(long, default_value = demo::APP_KEY)]
+    app_key: String,
+    /// The application secret that signatures are checked with
+    #[arg(long, default_value = demo::APP_SECRET, hide_default_value = false)]
+    app_secret: String,
+    /// Refuse calls without a session
+    #[arg(long)]
+    require_session: bool,
+}
+
+/// How the demonstration is run.
+#[derive(Debug, clap::Args)]
+struct DemoArguments {
+    /// Where the bridge listens; a free port is taken where this one is not free
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    bind: SocketAddr,
+}
+
+/// Why the process ends other than well.
+#[derive(Debug)]
+enum Failure {
+    /// The configuration is wrong in these points.
+    Refused(Vec<SettingProblem>),
+    /// Anything else.
+    Other(Box<dyn std::error::Error>),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    run_with(std::env::args_os())
+}
+
+fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, and end well.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(),
+        Command::Sandbox(arguments) => serve::sandbox(arguments.bind, arguments.into()),
+        Command::Demo(arguments) => demo::demo(arguments.bind),
+        Command::Openapi => print(docs::DOCUMENT.as_str()),
+        Command::CheckConfig => Settings::from_environment()
+            .map_err(Failure::Refused)
+            .and_then(|settings| print(&settings.to_string())),
+        Command::Healthcheck => healthcheck(),
+    };
+    let Err(failure) = done else { return ExitCode::SUCCESS };
+    // Nothing is left to tell if standard error is gone.
+    let _ = write!(io::stderr(), "{failure}");
+    match failure {
+        Failure::Refused(_) => ExitCode::from(REFUSED),
+        Failure::Other(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Asks `/livez` of the bridge that `BRIDGE_BIND` describes.
+fn healthcheck() -> Result<(), Failure> {
+    let bind = settings::bind_from_environment().map_err(|problem| problem.to_string())?;
+    let answer = http::ask(reachable(bind), "GET", "/livez", None)?;
+    if answer.status == 200 { Ok(()) } else { Err(format!("/livez answered {}", answer.status).into()) }
+}
+
+/// The address under which a listener is reached from its own machine.
+fn reachable(mut bind: SocketAddr) -> SocketAddr {
+    match bind.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => bind.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(address) if address.is_unspecified() => bind.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    bind
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+impl From<SandboxArguments> for sandbox::Config {
+    fn from(arguments: SandboxArguments) -> Self {
+        Self {
+            app_key: arguments.app_key,
+            app_secret: arguments.app_secret.into(),
+            require_session: arguments.require_session,
+        }
+    }
+}
+
+impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(problems) => {
+                let count = problems.len();
+                let s = if count == 1 { "" } else { "s" };
+                writeln!(f, "mediation-bridge: the configuration is refused, {count} problem{s}:")?;
+                problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))
+            }
+            Self::Other(error) => {
+                write!(f, "mediation-bridge: {error}")?;
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    write!(f, ": {error}")?;
+                    cause = error.source();
+                }
+                writeln!(f)
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `serve` and `sandbox`: run until a signal comes.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use actix_web::rt::System;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Failure;
+use crate::sandbox;
+use crate::server::{self, Application};
+use crate::settings::{IdempotencyStore, LogFormat, LogSettings, Settings};
+use crate::telemetry;
+
+/// Runs the bridge as the environment says.
+pub(super) fn serve() -> Result<(), Failure> {
+    let settings = Settings::from_environment().map_err(Failure::Refused)?;
+    telemetry::init(&settings.log, io::stdout);
+    // A push under way takes two descriptors; the customary soft limit of 1024 would be met early.
+    if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        tracing::warn!(%error, "the limit of open files stays as it was");
+    }
+    System::new().block_on(async {
+        let listener = server::listen(settings.bind).map_err(|error| taken(settings.bind, &error))?;
+        let application = Application::build(&settings, listener)?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            address = %application.address(),
+            gateway = %settings.top.gateway_url,
+            workers = settings.workers,
+            callers = settings.callers.len(),
+            "listening"
+        );
+        if settings.idempotency.store != IdempotencyStore::Off {
+            tracing::warn!("this version keeps no Idempotency-Keys: pushes that carry one are refused");
+        }
+        let (stop, at_once) = signals()?;
+        tokio::select! {
+            ended = application.run_until_stopped(stop) => Ok(ended?),
+            () = at_once => Err("stopped at once by a second signal; requests may have been cut".into()),
+        }
+    })
+}
+
+/// Runs the simulated gateway.
+pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), Failure> {
+    telemetry::init(&for_people(), io::stdout);
+    System::new().block_on(async {
+        let listener = server::listen(bind).map_err(|error| taken(bind, &error))?;
+        tracing::info!(
+            url = format!("http://{}/router/rest", listener.local_addr()?),
+            app_key = config.app_key,
+            "the simulated gateway is listening; point TOP_GATEWAY_URL at it"
+        );
+        let (stop, _) = signals()?;
+        Ok(sandbox::serve(listener, config, stop).await?)
+    })
+}
+
+/// Logging for a terminal.
+pub(super) fn for_people() -> LogSettings {
+    LogSettings { directives: "info,actix_server=warn".to_owned(), format: LogFormat::Text }
+}
+
+/// Ready at the first SIGTERM or SIGINT, and at the second.
+pub(super) fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
+    let (first, mut wait_first) = tokio::sync::watch::channel(0_u32);
+    let mut wait_second = wait_first.clone();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            first.send_modify(|count| *count += 1);
+        }
+    });
+    let stop = async move {
+        // The sender lives as long as the process.
+        let _ = wait_first.wait_for(|count| *count >= 1).await;
+    };
+    let at_once = async move {
+        let _ = wait_second.wait_for(|count| *count >= 2).await;
+    };
+    Ok((stop, at_once))
+}
+
+/// Why an address cannot be listened on.
+pub(super) fn taken(address: SocketAddr, error: &io::Error) -> String {
+    format!("cannot listen on {address}: {error}")
+}
