@@ -1,0 +1,237 @@
+//! The manners of the HTTP face: routes, methods, headers, bodies that are too much or too slow.
+
+use std::io::{BufReader, Write};
+use std::time::{Duration, Instant};
+
+use super::support::wire::{connect, read_message};
+use super::support::{BODY, CASE, Gateway, Move, Reply, TestApp};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn app() -> TestApp {
+    TestApp::accepting(&[])
+}
+
+#[test]
+fn every_path_is_answered_by_every_method() {
+    let app = app();
+    let push = format!("/mediations/{CASE}/result");
+    let allowed = [
+        (push.as_str(), "POST"),
+        ("/livez", "GET, HEAD"),
+        ("/readyz", "GET, HEAD"),
+        ("/metrics", "GET, HEAD"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/", "GET, HEAD"),
+        ("/swagger-ui", "GET, HEAD"),
+        ("/swagger-ui/", "GET, HEAD"),
+        ("/swagger-ui/index.html", "GET, HEAD"),
+    ];
+    for (path, allow) in allowed {
+        for method in ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"] {
+            let reply = app.get(method, path);
+            assert!(reply.header("x-request-id").is_some(), "{method} {path}");
+            if allow.split(", ").any(|allowed| allowed == method) {
+                assert!(reply.status < 500 && reply.status != 405, "{method} {path}: {}", reply.status);
+            } else {
+                assert_eq!(reply.status, 405, "{method} {path}");
+                assert_eq!(reply.header("allow"), Some(allow), "{method} {path}");
+                if method != "HEAD" {
+                    assert_eq!(reply.problem("method_not_allowed")["instance"], path);
+                }
+            }
+        }
+    }
+    for path in
+        ["/nothing", "/livez/", "/mediations", "/mediations/1", "/mediations//result", "/metrics/x", "/%zz"]
+    {
+        for method in ["GET", "POST", "OPTIONS"] {
+            let reply = app.get(method, path);
+            assert_eq!(reply.status, 404, "{method} {path}");
+            assert_eq!(reply.problem("not_found")["instance"], path);
+        }
+        assert_eq!(app.get("HEAD", path).status, 404);
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let app = app();
+    for path in ["/livez", "/readyz", "/openapi.json", "/swagger-ui/", "/", "/swagger-ui/swagger-ui.css"] {
+        let (get, head) = (app.get("GET", path), app.get("HEAD", path));
+        assert_eq!(get.status, head.status, "{path}");
+        assert_eq!(get.header("content-type"), head.header("content-type"), "{path}");
+        assert_eq!(get.header("content-length"), head.header("content-length"), "{path}");
+        assert!(head.message.body.is_empty());
+    }
+    assert_eq!(app.get("GET", "/livez").json(), serde_json::json!({ "status": "ok" }));
+    assert_eq!(app.get("GET", "/").header("location"), Some("/swagger-ui/"));
+    assert_eq!(app.get("GET", "/swagger-ui").header("location"), Some("/swagger-ui/"));
+    app.get("GET", "/swagger-ui/nothing.js").problem("not_found");
+}
+
+#[test]
+fn swagger_ui_can_be_switched_off() {
+    let app = TestApp::accepting(&[("BRIDGE_SWAGGER_UI", "false")]);
+    for path in ["/", "/swagger-ui", "/swagger-ui/"] {
+        app.get("GET", path).problem("not_found");
+    }
+    assert_eq!(app.get("GET", "/openapi.json").status, 200);
+}
+
+#[test]
+fn a_request_keeps_its_identifier_or_gets_one() {
+    let app = app();
+    let echoed = |id: &str| {
+        app.send("GET", "/livez", &[("X-Request-Id", id)], b"").header("x-request-id").unwrap() == id
+    };
+    assert!(echoed("a"));
+    assert!(echoed("Az0._-"));
+    assert!(echoed(&"x".repeat(128)));
+    for bad in ["", "a b", "a/b", "ä", "a\tb", &"x".repeat(129)] {
+        assert!(!echoed(bad), "{bad:?}");
+    }
+    let twice = app.send("GET", "/livez", &[("X-Request-Id", "a"), ("X-Request-Id", "b")], b"");
+    let made = twice.header("x-request-id").unwrap().to_owned();
+    assert!(made.len() == 32 && made != "a" && made != "b");
+    assert_ne!(
+        app.get("GET", "/livez").header("x-request-id"),
+        app.get("GET", "/livez").header("x-request-id")
+    );
+}
+
+#[test]
+fn only_plain_json_is_taken() {
+    let app = app();
+    for headers in [
+        &[][..],
+        &[("Content-Type", "")],
+        &[("Content-Type", "text/plain")],
+        &[("Content-Type", "application/x-www-form-urlencoded")],
+        &[("Content-Type", "application/problem+json")],
+        &[("Content-Type", "application/json; charset=gbk")],
+        &[JSON, JSON],
+        &[JSON, ("Content-Encoding", "gzip")],
+        &[JSON, ("Content-Encoding", "identity")],
+    ] {
+        let reply = app.push_with(CASE, headers, BODY.as_bytes());
+        assert_eq!(reply.status, 415, "{headers:?}");
+        assert_eq!(reply.problem("unsupported_media_type")["outcome"], "not_executed");
+    }
+    for good in ["application/json;charset=utf-8", "Application/Json; charset=\"UTF-8\""] {
+        assert_eq!(app.push_with(CASE, &[("Content-Type", good)], BODY.as_bytes()).status, 200, "{good}");
+    }
+}
+
+#[test]
+fn checks_come_in_their_order() {
+    let app =
+        TestApp::accepting(&[("BRIDGE_CALLERS", "wms:token-0123456789abcdef"), ("BRIDGE_MAX_BODY", "100")]);
+    let token = ("Authorization", "Bearer token-0123456789abcdef");
+    let (text, large) = (("Content-Type", "text/plain"), "x".repeat(101));
+    app.send("PUT", "/mediations/%zz/result", &[text], large.as_bytes()).problem("method_not_allowed");
+    app.push_with("%zz", &[text], large.as_bytes()).problem("unauthenticated");
+    app.push_with("%zz", &[text, token], large.as_bytes()).problem("unsupported_media_type");
+    app.push_with("%zz", &[JSON, token], large.as_bytes()).problem("payload_too_large");
+    app.push_with("%zz", &[JSON, token], b"x").problem("malformed_json");
+    app.push_with("%zz", &[JSON, token], b"{}").problem("validation_failed");
+    assert_eq!(app.push_with("1", &[JSON, token], br#"{"result":"s"}"#).status, 200);
+}
+
+#[test]
+fn callers_are_known_by_their_tokens() {
+    let callers = "wms:old-token-0123456789,wms:new-token-0123456789\nerp:erp-token-0123456789\n";
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::with(&gateway, &[("BRIDGE_CALLERS", callers)]);
+    let push = |value: &str| app.push_with(CASE, &[JSON, ("Authorization", value)], BODY.as_bytes());
+    for token in ["old-token-0123456789", "new-token-0123456789", "erp-token-0123456789"] {
+        assert_eq!(push(&format!("Bearer {token}")).status, 200);
+    }
+    for bad in ["Bearer nobody-0123456789", "Basic old-token-0123456789", "Bearer", "old-token-0123456789"] {
+        let reply = push(bad);
+        assert_eq!(reply.status, 401);
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(reply.problem("unauthenticated")["outcome"], "not_executed");
+    }
+    assert_eq!(app.push_good().status, 401);
+    assert_eq!(gateway.calls().len(), 3);
+    assert_eq!(app.get("GET", "/livez").status, 200);
+    assert_eq!(app.get("GET", "/openapi.json").status, 200);
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_declared_or_not() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::with(&gateway, &[("BRIDGE_MAX_BODY", "64")]);
+    let path = format!("/mediations/{CASE}/result");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n");
+    let exact = format!("{:<64}", r#"{"result":"success"}"#);
+    assert_eq!(app.push(&exact).status, 200);
+    assert_eq!(app.push(&format!("{exact} ")).problem("payload_too_large")["outcome"], "not_executed");
+    // Declared only: the answer comes before the body.
+    let reply = app.send_raw(format!("{head}Content-Length: 99999999999999999999999\r\n\r\n").as_bytes());
+    assert!(matches!(reply.status, 400 | 413), "{}", reply.status);
+    let reply = app.send_raw(format!("{head}Content-Length: 1000000000000\r\n\r\n").as_bytes());
+    reply.problem("payload_too_large");
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n41\r\n{}\r\n0\r\n\r\n", "x".repeat(0x41));
+    app.send_raw(chunked.as_bytes()).problem("payload_too_large");
+    assert_eq!(gateway.calls().len(), 1);
+}
+
+#[test]
+fn a_body_that_does_not_come_is_a_request_timeout() {
+    let changes = [("BRIDGE_DEADLINE", "300ms"), ("TOP_CONNECT_TIMEOUT", "200ms")];
+    let app = TestApp::accepting(&changes);
+    let begun = Instant::now();
+    let reply = app.send_raw(
+        format!("POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{{\"res").as_bytes(),
+    );
+    let took = begun.elapsed();
+    assert_eq!(reply.status, 408);
+    let body = reply.problem("request_timeout");
+    assert_eq!((&body["outcome"], &body["retryable"]), (&"not_executed".into(), &true.into()));
+    assert!((300..550).contains(&took.as_millis()), "{took:?}");
+}
+
+#[test]
+fn a_request_that_waits_to_be_asked_is_asked() {
+    let app = app();
+    let mut socket = connect(app.address);
+    write!(
+        socket,
+        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+         Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        BODY.len()
+    )
+    .unwrap();
+    let mut reader = BufReader::new(socket.try_clone().unwrap());
+    let go_on = read_message(&mut reader, false).unwrap().unwrap();
+    assert_eq!(go_on.start, "HTTP/1.1 100 Continue");
+    socket.write_all(BODY.as_bytes()).unwrap();
+    assert_eq!(Reply::of(read_message(&mut reader, true).unwrap().unwrap()).status, 200);
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let app = app();
+    let mut socket = connect(app.address);
+    let get = |path: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: b\r\nX-Request-Id: {}\r\n\r\n", path.trim_matches('/'))
+    };
+    socket.write_all((get("/livez") + &get("/nothing") + &get("/readyz")).as_bytes()).unwrap();
+    let mut reader = BufReader::new(socket);
+    for id in ["livez", "nothing", "readyz"] {
+        let reply = Reply::of(read_message(&mut reader, true).unwrap().unwrap());
+        assert_eq!(reply.header("x-request-id"), Some(id));
+    }
+}
+
+#[test]
+fn an_idle_or_half_sent_head_does_not_hold_the_bridge() {
+    let app = app();
+    let mut idle = connect(app.address);
+    idle.write_all(b"GET /live").unwrap();
+    let begun = Instant::now();
+    assert_eq!(app.get("GET", "/livez").status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}

@@ -1,0 +1,28 @@
+//! The bridge through its front door, against a gateway of the tests' own.
+//!
+//! `support` holds what the tests stand on: `TestApp`, the bridge in a thread of its own; `Gateway`, which
+//! recomputes signatures with its own code and can misbehave on the wire; `Program`, the real binary.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that fails should fail loudly and at once"
+)]
+
+mod support;
+
+mod answers;
+mod bans;
+mod documents;
+mod honesty;
+mod http;
+mod load;
+mod process;
+mod push;
+mod rooms;
+mod secrets;
+mod transport;
+mod validation;

@@ -1,0 +1,218 @@
+//! The binary as a process: subcommands, exit codes, configuration.
+
+use std::net::TcpListener;
+
+use super::support::program::run;
+use super::support::{APP_KEY, APP_SECRET, BODY, CASE, Gateway, Move, Program, Reply, wire};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const GOOD: [(&str, &str); 2] = [("TOP_APP_KEY", APP_KEY), ("TOP_APP_SECRET", APP_SECRET)];
+
+#[test]
+fn everything_that_is_wrong_with_the_configuration_is_told_at_once() {
+    let wrong = [
+        ("TOP_SESSION", " a session "),
+        ("TOP_GATEWAY_URL", "http://gw.api.taobao.com/router/rest"),
+        ("TOP_SIGN_METHOD", "sha1"),
+        ("TOP_CONNECT_TIMEOUT", "3"),
+        ("TOP_MAX_ATTEMPTS", "0"),
+        ("BRIDGE_BIND", "localhost"),
+        ("BRIDGE_CALLERS", "wms:short-secret"),
+        ("BRIDGE_ALLOW_ANONYMOUS", "yes"),
+        ("BRIDGE_DEADLINE", "0s"),
+        ("BRIDGE_MAX_IN_FLIGHT", "-1"),
+        ("BRIDGE_MAX_BODY", "1e6"),
+        ("BRIDGE_DRAIN_DELAY", "soon"),
+        ("BRIDGE_IDEMPOTENCY", "disk"),
+        ("BRIDGE_REDIS_URL", "http://user:canary-password@host"),
+        ("BRIDGE_IDEMPOTENCY_TTL", "0h"),
+        ("BRIDGE_SWAGGER_UI", "1"),
+        ("BRIDGE_LOG", "a=b=c"),
+        ("BRIDGE_LOG_FORMAT", "xml"),
+        ("BRIDGE_WORKERS", "0"),
+    ];
+    for command in ["serve", "check-config"] {
+        let output = run(&[command], &wrong);
+        assert_eq!(output.status.code(), Some(78), "{command}");
+        let said = text(&output.stderr);
+        for (name, _) in wrong.iter().chain(&[("TOP_APP_KEY", ""), ("TOP_APP_SECRET", "")]) {
+            assert_eq!(said.matches(&format!("  {name}: ")).count(), 1, "{name} in\n{said}");
+        }
+        for secret in [" a session ", "short-secret", "canary-password"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_refused() {
+    let refused = |changes: &[(&str, &str)], variable: &str| {
+        let output = run(&["check-config"], &[&GOOD, changes].concat());
+        assert_eq!(output.status.code(), Some(78), "{changes:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("  {variable}: ")) && said.contains("1 problem:"), "{said}");
+    };
+    refused(&[("BRIDGE_DEADLINE", "3s")], "BRIDGE_DEADLINE");
+    refused(&[("BRIDGE_BIND", "0.0.0.0:8080")], "BRIDGE_CALLERS");
+    refused(&[("BRIDGE_IDEMPOTENCY", "redis")], "BRIDGE_REDIS_URL");
+    refused(&[("TOP_GATEWAY_URL", "http://10.0.0.1/router/rest")], "TOP_GATEWAY_URL");
+    refused(&[("TOP_GATEWAY_URL", "https://user@host/router/rest")], "TOP_GATEWAY_URL");
+    refused(&[("BRIDGE_CALLERS", "a:same-token-0123456789,b:same-token-0123456789")], "BRIDGE_CALLERS");
+    refused(&[("BRIDGE_CALLERS", ",\n")], "BRIDGE_CALLERS");
+
+    let taken = |changes: &[(&str, &str)]| {
+        let output = run(&["check-config"], &[&GOOD, changes].concat());
+        assert_eq!(output.status.code(), Some(0), "{changes:?}: {}", text(&output.stderr));
+    };
+    taken(&[("BRIDGE_BIND", "0.0.0.0:8080"), ("BRIDGE_ALLOW_ANONYMOUS", "true")]);
+    taken(&[("BRIDGE_BIND", "0.0.0.0:8080"), ("BRIDGE_CALLERS", "wms:token-0123456789abcdef")]);
+    taken(&[("BRIDGE_BIND", "[::1]:0"), ("BRIDGE_CALLERS", ""), ("BRIDGE_DRAIN_DELAY", "0s")]);
+    taken(&[("TOP_GATEWAY_URL", "http://localhost:1/"), ("BRIDGE_DEADLINE", "1h")]);
+    taken(&[("TOP_GATEWAY_URL", "http://10.0.0.1/router/rest"), ("TOP_ALLOW_PLAINTEXT", "true")]);
+    taken(&[("BRIDGE_PORT", "tcp://10.0.0.1:80"), ("HTTPS_PROXY", "http://nowhere:1")]);
+}
+
+#[test]
+fn secrets_come_from_files_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (good, empty) = (file("good", b"from-a-file\n"), file("empty", b"\n"));
+    let key = ("TOP_APP_KEY", APP_KEY);
+    let output = run(&["check-config"], &[key, ("TOP_APP_SECRET_FILE", &good)]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("TOP_APP_SECRET=***\n") && !shown.contains("from-a-file"), "{shown}");
+
+    for (variables, variable) in [
+        (vec![("TOP_APP_SECRET", "a"), ("TOP_APP_SECRET_FILE", good.as_str())], "TOP_APP_SECRET"),
+        (vec![("TOP_APP_SECRET_FILE", empty.as_str())], "TOP_APP_SECRET"),
+        (vec![("TOP_APP_SECRET_FILE", "/nowhere")], "TOP_APP_SECRET"),
+        (vec![("TOP_APP_SECRET", "a"), ("TOP_SESSION_FILE", "/nowhere")], "TOP_SESSION"),
+        (vec![("TOP_APP_SECRET", "a"), ("BRIDGE_CALLERS_FILE", "/nowhere")], "BRIDGE_CALLERS"),
+        (vec![("TOP_APP_SECRET", "a"), ("BRIDGE_REDIS_URL_FILE", "/nowhere")], "BRIDGE_REDIS_URL"),
+    ] {
+        let output = run(&["check-config"], &[&[key][..], &variables].concat());
+        assert_eq!(output.status.code(), Some(78));
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("  {variable}: ")) && said.contains("_FILE"), "{said}");
+    }
+}
+
+#[test]
+fn check_config_prints_what_is_in_force() {
+    let secrets = [("TOP_SESSION", "canary-session"), ("BRIDGE_CALLERS", "wms:canary-token-0123456789")];
+    let output = run(&["check-config"], &[&GOOD[..], &secrets, &[("BRIDGE_DEADLINE", "7s")]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let shown = text(&output.stdout);
+    for line in [
+        "TOP_APP_KEY=87654321",
+        "TOP_APP_SECRET=***",
+        "TOP_SESSION=***",
+        "TOP_GATEWAY_URL=https://gw.api.taobao.com/router/rest",
+        "BRIDGE_DEADLINE=7s",
+        "BRIDGE_CALLERS=***",
+        "BRIDGE_REDIS_URL=(unset)",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
+    }
+    let names: Vec<&str> = shown.lines().filter_map(|line| line.split('=').next()).collect();
+    for variable in mediation_bridge::settings::VARIABLES {
+        assert!(names.contains(&variable.name), "{}", variable.name);
+    }
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn other_troubles_end_with_1() {
+    assert_eq!(run(&["no-such-subcommand"], &[]).status.code(), Some(1));
+    assert_eq!(run(&["sandbox", "--bind", "nowhere"], &[]).status.code(), Some(1));
+    assert_eq!(run(&["--version"], &[]).status.code(), Some(0));
+
+    let occupant = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = occupant.local_addr().unwrap().to_string();
+    let output = run(&["serve"], &[&GOOD[..], &[("BRIDGE_BIND", &address)]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&address), "{}", text(&output.stderr));
+    assert_eq!(run(&["sandbox", "--bind", &address], &[]).status.code(), Some(1));
+}
+
+#[test]
+fn ca_certificates_are_asked_for_where_they_are_needed() {
+    let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nowhere")];
+    let secure = [("TOP_GATEWAY_URL", "https://127.0.0.1:1/router/rest"), ("BRIDGE_BIND", "127.0.0.1:0")];
+    let output = run(&["serve"], &[&GOOD[..], &none, &secure].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("CA certificates"), "{}", text(&output.stderr));
+
+    let mut plain = Program::serve("http://127.0.0.1:1/router/rest", &none);
+    plain.address();
+}
+
+#[test]
+fn the_health_check_asks_the_running_bridge() {
+    let gateway = Gateway::always(Move::accepted());
+    let mut bridge = Program::serve(&gateway.url(), &[]);
+    let address = bridge.address().to_string();
+    assert_eq!(run(&["healthcheck"], &[("BRIDGE_BIND", &address)]).status.code(), Some(0));
+    let everywhere = address.replace("127.0.0.1", "0.0.0.0");
+    assert_eq!(run(&["healthcheck"], &[("BRIDGE_BIND", &everywhere)]).status.code(), Some(0));
+    drop(bridge);
+    assert_eq!(run(&["healthcheck"], &[("BRIDGE_BIND", &address)]).status.code(), Some(1));
+    assert_eq!(run(&["healthcheck"], &[("BRIDGE_BIND", "nonsense")]).status.code(), Some(1));
+}
+
+#[test]
+fn bridge_and_sandbox_understand_each_other_and_a_wrong_secret_is_refused() {
+    let mut sandbox = Program::start(
+        &["sandbox", "--bind", "127.0.0.1:0", "--app-key", APP_KEY, "--app-secret", APP_SECRET],
+        &[],
+    );
+    let line = sandbox.line_with("/router/rest");
+    let from = line.find("http://").expect("a URL");
+    let url: String = line[from..].chars().take_while(|c| !c.is_whitespace() && *c != '"').collect();
+    let push = |bridge: &mut Program| {
+        let request = format!(
+            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{BODY}",
+            BODY.len()
+        );
+        Reply::of(wire::send_raw(bridge.address(), request.as_bytes()))
+    };
+    for method in ["md5", "hmac", "hmac-sha256"] {
+        let mut bridge = Program::serve(&url, &[("TOP_SIGN_METHOD", method), ("TOP_SESSION", "a-session")]);
+        assert_eq!(push(&mut bridge).status, 200, "{method}");
+    }
+    let mut bridge = Program::serve(&url, &[("TOP_APP_SECRET", "another-secret")]);
+    let reply = push(&mut bridge);
+    assert_eq!(reply.problem("top_access_denied")["top"]["code"], 25);
+    let explained = sandbox.line_with("mediation_case_id");
+    assert!(!explained.contains(APP_SECRET) && !explained.contains("another-secret"), "{explained}");
+}
+
+#[test]
+fn the_demonstration_pushes_and_serves_on() {
+    let mut demo = Program::start(&["demo", "--bind", "127.0.0.1:0"], &[]);
+    let posted = demo.line_with("POST http://");
+    demo.line_with("200 OK");
+    let answer = demo.line_with("{\"case_id\"");
+    assert!(answer.contains("\"completed_time\":\"2025-11-17 00:00:00\""), "{answer}");
+    let curl = demo.line_with("curl ");
+    demo.line_with("/swagger-ui/");
+    let (address, path) = posted.trim_start_matches("POST http://").split_once('/').unwrap();
+    let body = curl.split('\'').find(|part| part.starts_with('{')).expect("a body in the curl line");
+    let request = format!(
+        "POST /{path} HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert_eq!(wire::send_raw(address.parse().unwrap(), request.as_bytes()).start, "HTTP/1.1 200 OK");
+    demo.signal("INT");
+    let (status, _) = demo.ended();
+    assert_eq!(status.code(), Some(0));
+}

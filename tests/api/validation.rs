@@ -1,0 +1,200 @@
+//! What the bridge refuses before it calls TOP: everything at once, with its place.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::support::{BODY, Gateway, Move, Reply, TestApp};
+
+/// The places and codes of a reply's `errors`.
+fn errors(reply: &Reply) -> BTreeSet<(String, String)> {
+    let body = reply.problem("validation_failed");
+    assert_eq!(reply.status, 422);
+    assert_eq!(body["outcome"], "not_executed");
+    assert!(body.get("attempts").is_none());
+    let place = |error: &Value| {
+        let place = error.get("pointer").or_else(|| error.get("parameter")).expect("a place");
+        assert!(error["detail"].as_str().is_some_and(|text| !text.is_empty()));
+        (place.as_str().unwrap().to_owned(), error["code"].as_str().unwrap().to_owned())
+    };
+    body["errors"].as_array().expect("errors").iter().map(place).collect()
+}
+
+fn set(pairs: &[(&str, &str)]) -> BTreeSet<(String, String)> {
+    pairs.iter().map(|(place, code)| ((*place).to_owned(), (*code).to_owned())).collect()
+}
+
+#[test]
+fn members_are_judged_by_their_rules() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::start(&gateway);
+    let long = |n: usize| "字".repeat(n);
+    let table: Vec<(Value, &[(&str, &str)])> = vec![
+        (json!({}), &[("/result", "required")]),
+        (json!({ "result": null }), &[("/result", "required")]),
+        (json!({ "result": "" }), &[("/result", "too_short")]),
+        (json!({ "result": " \u{3000}" }), &[("/result", "blank")]),
+        (json!({ "result": long(65) }), &[("/result", "too_long")]),
+        (json!({ "result": "a\u{0}b" }), &[("/result", "control_character")]),
+        (json!({ "result": "a\u{9b}b" }), &[("/result", "control_character")]),
+        (json!({ "result": "a\tb" }), &[("/result", "control_character")]),
+        (json!({ "result": true }), &[("/result", "wrong_type")]),
+        (json!({ "result": ["success"] }), &[("/result", "wrong_type")]),
+        (json!({ "result": { "a": 1 } }), &[("/result", "wrong_type")]),
+        (json!({ "result": "s", "work_number": 123_123 }), &[("/work_number", "wrong_type")]),
+        (json!({ "result": "s", "work_number": long(65) }), &[("/work_number", "too_long")]),
+        (json!({ "result": "s", "mediator_name": " " }), &[("/mediator_name", "blank")]),
+        (json!({ "result": "s", "mediator_phone": "12" }), &[("/mediator_phone", "too_short")]),
+        (json!({ "result": "s", "mediator_phone": "1-2-" }), &[("/mediator_phone", "bad_format")]),
+        (json!({ "result": "s", "mediator_phone": "123a" }), &[("/mediator_phone", "bad_character")]),
+        (json!({ "result": "s", "mediator_phone": "1".repeat(33) }), &[("/mediator_phone", "too_long")]),
+        (json!({ "result": "s", "content": "" }), &[("/content", "too_short")]),
+        (json!({ "result": "s", "content": "\r\n" }), &[("/content", "blank")]),
+        (json!({ "result": "s", "content": long(10_001) }), &[("/content", "too_long")]),
+        (json!({ "result": "s", "content": "a\u{1b}[0m" }), &[("/content", "control_character")]),
+        (json!({ "result": "s", "completed_time": "2025-11-17" }), &[("/completed_time", "bad_format")]),
+        (json!({ "result": "s", "completed_time": 1_763_308_800 }), &[("/completed_time", "wrong_type")]),
+        (
+            json!({ "result": "s", "completed_time": "2025-02-30 00:00:00" }),
+            &[("/completed_time", "no_such_time")],
+        ),
+        (
+            json!({ "result": "s", "completed_time": "1970-01-01T00:00:00Z" }),
+            &[("/completed_time", "out_of_range")],
+        ),
+        (json!({ "result": "s", "mediation_case_id": "1" }), &[("/mediation_case_id", "unknown")]),
+        (json!({ "result": "s", "Result": null }), &[("/Result", "unknown")]),
+        (json!({ "result": "s", "a/b~c": 1 }), &[("/a~1b~0c", "unknown")]),
+        (json!([]), &[("", "wrong_type")]),
+        (json!("success"), &[("", "wrong_type")]),
+        (json!(null), &[("", "wrong_type")]),
+        (json!(1), &[("", "wrong_type")]),
+    ];
+    for (body, expected) in table {
+        assert_eq!(errors(&app.push(&body.to_string())), set(expected), "{body}");
+    }
+    assert!(gateway.calls().is_empty());
+}
+
+#[test]
+fn repeated_members_are_refused() {
+    let app = TestApp::accepting(&[]);
+    let reply = app.push(r#"{"result":"a","result":"a"}"#);
+    assert_eq!(errors(&reply), set(&[("/result", "repeated")]));
+    let reply = app.push(r#"{"result":"a","content":null,"c\u006fntent":"b"}"#);
+    assert_eq!(errors(&reply), set(&[("/content", "repeated")]));
+}
+
+#[test]
+fn everything_is_told_at_once_the_path_and_headers_included() {
+    let app = TestApp::accepting(&[]);
+    let body = json!({
+        "work_number": 1,
+        "completed_time": "tomorrow",
+        "mediator_name": "\u{7f}".repeat(65),
+        "mediator_phone": "x",
+        "content": " ",
+        "extra": {},
+    });
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "k")];
+    let reply = app.push_with("a%2Fb", &headers, body.to_string().as_bytes());
+    let expected = [
+        ("case_id", "bad_character"),
+        ("Idempotency-Key", "not_available"),
+        ("/result", "required"),
+        ("/work_number", "wrong_type"),
+        ("/completed_time", "bad_format"),
+        ("/mediator_name", "too_long"),
+        ("/mediator_name", "control_character"),
+        ("/mediator_phone", "too_short"),
+        ("/mediator_phone", "bad_format"),
+        ("/content", "blank"),
+        ("/extra", "unknown"),
+    ];
+    let found = errors(&reply);
+    let missing: Vec<_> = set(&expected).difference(&found).cloned().collect();
+    // A telephone number that is too short is not also told that it lacks digits.
+    assert_eq!(missing, [("/mediator_phone".to_owned(), "bad_format".to_owned())]);
+    assert_eq!(found.len(), expected.len() - 1);
+}
+
+#[test]
+fn a_case_id_is_decoded_once_and_then_judged() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::start(&gateway);
+    let headers = [("Content-Type", "application/json")];
+    for (raw, code) in [
+        ("a%2Fb", "bad_character"),
+        ("%zz", "bad_format"),
+        ("%", "bad_format"),
+        ("a%00", "bad_character"),
+        ("%E6%A1%88", "bad_character"),
+        ("%ff", "bad_format"),
+        ("a.b", "bad_character"),
+        ("%2531", "bad_character"),
+    ] {
+        assert_eq!(
+            errors(&app.push_with(raw, &headers, BODY.as_bytes())),
+            set(&[("case_id", code)]),
+            "{raw}"
+        );
+    }
+    let long = "9".repeat(65);
+    assert_eq!(errors(&app.push_with(&long, &headers, BODY.as_bytes())), set(&[("case_id", "too_long")]));
+    assert!(gateway.calls().is_empty());
+
+    let reply = app.push_with("%31%32-A_z", &headers, BODY.as_bytes());
+    assert_eq!(reply.json()["case_id"], "12-A_z");
+    assert_eq!(gateway.only_call().req()["mediation_case_id"], "12-A_z");
+}
+
+#[test]
+fn what_is_not_json_is_malformed() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::start(&gateway);
+    let deep =
+        |levels: usize| format!(r#"{{"result":"s","x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    let bodies: Vec<(&str, Vec<u8>)> = vec![
+        ("empty", b"".to_vec()),
+        ("blank", b" \r\n".to_vec()),
+        ("cut", br#"{"result":"s""#.to_vec()),
+        ("trailing", br#"{"result":"s"} x"#.to_vec()),
+        ("two", br#"{"result":"s"}{"result":"s"}"#.to_vec()),
+        ("comma", br#"{"result":"s",}"#.to_vec()),
+        ("comment", br#"{"result":"s"/**/}"#.to_vec()),
+        ("single quotes", br"{'result':'s'}".to_vec()),
+        ("NaN", br#"{"result":NaN}"#.to_vec()),
+        ("form", b"result=success".to_vec()),
+        ("bytes", b"\xff\xfe\x00".to_vec()),
+        ("not UTF-8", b"{\"result\":\"\xd5\xc5\"}".to_vec()),
+        ("byte order mark", "\u{feff}{\"result\":\"s\"}".as_bytes().to_vec()),
+        ("raw control character", b"{\"result\":\"a\nb\"}".to_vec()),
+        ("lone surrogate", br#"{"result":"\ud800"}"#.to_vec()),
+        ("lone surrogate in an unknown member", br#"{"result":"s","x":["\udc00"]}"#.to_vec()),
+        ("lone surrogate in a name", br#"{"result":"s","\ud800":1}"#.to_vec()),
+        ("huge number", br#"{"result":"s","x":1e400}"#.to_vec()),
+        ("too deep", deep(127).into_bytes()),
+    ];
+    for (name, body) in bodies {
+        let reply = app.push_with("1", &[("Content-Type", "application/json")], &body);
+        assert_eq!(reply.status, 400, "{name}: {}", reply.text());
+        assert_eq!(reply.problem("malformed_json")["outcome"], "not_executed", "{name}");
+    }
+    assert_eq!(errors(&app.push(&deep(126))), set(&[("/x", "unknown")]), "127 levels are read");
+    assert!(gateway.calls().is_empty());
+}
+
+#[test]
+fn answers_stay_bounded_whatever_is_sent() {
+    let app = TestApp::accepting(&[]);
+    let many = (0..20_000).map(|number| format!(r#""m{number}":0,"#)).collect::<Vec<_>>().concat();
+    let reply = app.push(&format!(r#"{{{many}"result":"s"}}"#));
+    let body = reply.problem("validation_failed");
+    assert_eq!(body["errors"].as_array().map(Vec::len), Some(100));
+    assert!(body["detail"].as_str().unwrap().contains("20000"), "{}", body["detail"]);
+
+    let name = "n".repeat(100_000);
+    let reply = app.push(&format!(r#"{{"{name}":0,"result":"s"}}"#));
+    assert!(reply.text().len() < 2_000, "{}", reply.text().len());
+    assert!(reply.problem("validation_failed")["errors"][0]["pointer"].as_str().unwrap().ends_with('…'));
+}
