@@ -8,8 +8,22 @@ use std::thread;
 use super::support::flipping::Flipping;
 use super::support::{TestApp, wire};
 
+/// Pushes made at least.
 const PUSHES: usize = 1_000;
+/// Pushes made at most, on a machine whose timing favours one outcome.
+const MOST_PUSHES: usize = 20_000;
+/// Each outcome is seen this often before the test is content.
+const EACH: usize = 20;
+const OUTCOMES: [&str; 4] = ["accepted", "rejected", "not_executed", "unknown"];
 const CALLERS: usize = 24;
+
+type Told = Vec<(String, String, serde_json::Value)>;
+
+fn enough(told: &Told) -> bool {
+    let seen = |outcome| told.iter().filter(|(_, told, _)| told == outcome).count();
+    told.len() >= MOST_PUSHES
+        || (told.len() >= PUSHES && OUTCOMES.iter().all(|outcome| seen(*outcome) >= EACH))
+}
 
 #[test]
 fn a_thousand_pushes_through_a_moody_gateway_are_all_told_the_truth() {
@@ -20,17 +34,17 @@ fn a_thousand_pushes_through_a_moody_gateway_are_all_told_the_truth() {
         ("BRIDGE_DEADLINE", "250ms"),
         ("TOP_CONNECT_TIMEOUT", "100ms"),
     ]);
-    let told = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::new(Mutex::new(Told::new()));
     let next = Arc::new(AtomicUsize::new(0));
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
             let (told, next, address) = (Arc::clone(&told), Arc::clone(&next), app.address);
             thread::spawn(move || {
                 loop {
-                    let number = next.fetch_add(1, Ordering::SeqCst);
-                    if number >= PUSHES {
+                    if enough(&told.lock().unwrap()) {
                         return;
                     }
+                    let number = next.fetch_add(1, Ordering::SeqCst);
                     let case = format!("case-{number}");
                     let request = format!(
                         "POST /mediations/{case}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
@@ -59,8 +73,7 @@ fn a_thousand_pushes_through_a_moody_gateway_are_all_told_the_truth() {
         }
         *counts.entry(outcome.clone()).or_default() += 1;
     }
-    assert_eq!(counts.values().sum::<usize>(), PUSHES);
-    for outcome in ["accepted", "rejected", "not_executed", "unknown"] {
-        assert!(counts.get(outcome).is_some_and(|count| *count >= 20), "too few {outcome}: {counts:?}");
+    for outcome in OUTCOMES {
+        assert!(counts.get(outcome).is_some_and(|count| *count >= EACH), "too few {outcome}: {counts:?}");
     }
 }

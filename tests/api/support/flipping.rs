@@ -126,7 +126,11 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
             for socket in state.open.lock().unwrap().drain(..) {
                 let _ = socket.shutdown(std::net::Shutdown::Both);
             }
-            thread::sleep(until - Instant::now());
+            // Long enough, now and then, that a push spends all its attempts.
+            thread::sleep(
+                until.saturating_duration_since(Instant::now())
+                    + Duration::from_millis(state.below(200) as u64),
+            );
             continue;
         }
         let listener = listener.get_or_insert_with(|| listen(address));
