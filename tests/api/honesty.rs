@@ -73,6 +73,7 @@ fn a_thousand_pushes_through_a_moody_gateway_are_all_told_the_truth() {
         }
         *counts.entry(outcome.clone()).or_default() += 1;
     }
+    assert_eq!(counts.values().sum::<usize>(), next.load(Ordering::SeqCst), "a push was not answered");
     for outcome in OUTCOMES {
         assert!(counts.get(outcome).is_some_and(|count| *count >= EACH), "too few {outcome}: {counts:?}");
     }
