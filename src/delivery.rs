@@ -1,12 +1,14 @@
 //! A push and its outcome: within one deadline, as many calls as are proven safe, and an honest report.
 //!
 //! In reading order: [`outcome`] is the promise that callers build on, [`attempts`] the pure decision to try
-//! again, [`clock`] the time that TOP believes in, [`ban`] what TOP forbade for a while. It knows no HTTP:
-//! the report says what happened, and whoever asked puts it into words.
+//! again, [`clock`] the time that TOP believes in, [`ban`] what TOP forbade for a while, [`idempotency`] what
+//! callers may repeat without harm. It knows no HTTP: the report says what happened, and whoever asked puts it
+//! into words.
 
 pub mod attempts;
 pub mod ban;
 pub mod clock;
+pub mod idempotency;
 pub mod outcome;
 
 use std::sync::Arc;
@@ -16,12 +18,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
 
 use crate::mediation::MediationResult;
 use crate::top::{Attempt, Class, Client, Fault, Said, request};
 use attempts::{Next, Situation};
 use ban::{Admission, Ban};
 use clock::Clock;
+use idempotency::{Decision, IdempotencyKey, Keys, Settled, Standing, StoreError, Verdict};
 pub use outcome::Outcome;
 
 /// What bounds deliveries.
@@ -40,6 +44,7 @@ pub struct Limits {
 pub struct Shared {
     limits: Limits,
     places: Arc<Semaphore>,
+    under_way: TaskTracker,
     ban: Ban,
     clock: Clock,
     closing: AtomicBool,
@@ -49,7 +54,17 @@ pub struct Shared {
 #[derive(Debug, Clone)]
 pub struct Delivery {
     client: Client,
+    keys: Option<Keys>,
     shared: Arc<Shared>,
+}
+
+/// An Idempotency-Key and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Keyed<'a> {
+    /// Who pushes, where callers are told apart.
+    pub caller: Option<&'a str>,
+    /// The key.
+    pub key: &'a IdempotencyKey,
 }
 
 /// What became of a push.
@@ -65,6 +80,33 @@ pub struct Report {
     pub top_time: Duration,
     /// What went wrong on the way in the last call, where something did.
     pub fault: Option<Fault>,
+    /// What the push's key had to do with it.
+    pub history: History,
+}
+
+/// What an Idempotency-Key had to do with a push.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Whether an earlier push with the key may have been executed.
+    pub in_doubt: bool,
+    /// Whether this is what an earlier push came to.
+    pub replayed: bool,
+    /// Why the store could not say how the key stands, or not keep what the push came to.
+    pub trouble: Option<Trouble>,
+}
+
+/// Trouble with the store of Idempotency-Keys.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// It could not say how the key stands, so nothing was pushed.
+    #[error("the store of Idempotency-Keys cannot be used")]
+    Unavailable(#[source] StoreError),
+    /// It did not take what the push came to.
+    #[error("the store of Idempotency-Keys did not take the outcome")]
+    NotKept(#[source] StoreError),
+    /// The push took longer than its claim lived, and another has the key since.
+    #[error("the Idempotency-Key has gone to another push")]
+    Superseded,
 }
 
 /// How a delivery ended.
@@ -76,6 +118,12 @@ pub enum End {
     Overloaded,
     /// The process is stopping and takes no more pushes.
     ShuttingDown,
+    /// Another push with the same key and request is under way.
+    KeyInFlight,
+    /// The key belongs to another request.
+    KeyReused,
+    /// The store of keys cannot be used.
+    StoreUnavailable,
 }
 
 /// How many calls of one push were begun, readable while it runs: it tells whether a push whose task died
@@ -89,6 +137,7 @@ impl Shared {
         Arc::new(Self {
             limits,
             places: Arc::new(Semaphore::new(limits.max_in_flight)),
+            under_way: TaskTracker::new(),
             ban: Ban::default(),
             clock: Clock::default(),
             closing: AtomicBool::new(false),
@@ -126,9 +175,8 @@ impl Shared {
 
     /// Waits until no push is under way. Call [`Self::close`] first.
     pub async fn drained(&self) {
-        let all = u32::try_from(self.limits.max_in_flight).unwrap_or(u32::MAX);
-        // The semaphore is never closed; if it were, nothing would be under way.
-        let _ = self.places.acquire_many(all).await;
+        self.under_way.close();
+        self.under_way.wait().await;
     }
 
     fn place(&self) -> Option<OwnedSemaphorePermit> {
@@ -137,10 +185,10 @@ impl Shared {
 }
 
 impl Delivery {
-    /// A delivery through `client`, under what `shared` knows.
+    /// A delivery through `client`, under what `shared` knows, with keys where the operator wants them.
     #[must_use]
-    pub fn new(client: Client, shared: Arc<Shared>) -> Self {
-        Self { client, shared }
+    pub fn new(client: Client, keys: Option<Keys>, shared: Arc<Shared>) -> Self {
+        Self { client, keys, shared }
     }
 
     /// What all workers share.
@@ -149,31 +197,77 @@ impl Delivery {
         &self.shared
     }
 
-    /// Pushes one result. `arrival` is when its request came in: the deadline counts from there, and the report
-    /// is there by then.
-    pub async fn push(&self, push: &MediationResult, arrival: Instant, begun: &Begun) -> Report {
-        let shared = &*self.shared;
-        let mut report = Report::empty();
-        if shared.closing.load(Ordering::Acquire) {
-            return report.ended(End::ShuttingDown);
-        }
-        let Some(_place) = shared.place() else { return report.ended(End::Overloaded) };
+    /// Whether pushes may come with an Idempotency-Key.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        self.keys.is_some()
+    }
 
+    /// Pushes one result. `arrival` is when its request came in: the deadline counts from there, and the report
+    /// is there by then, or, where a sick store of keys takes its time, within a second after.
+    pub async fn push(
+        &self,
+        push: &MediationResult,
+        keyed: Option<Keyed<'_>>,
+        arrival: Instant,
+        begun: &Begun,
+    ) -> Report {
+        let _under_way = self.shared.under_way.token();
+        let deadline = arrival + self.shared.limits.deadline;
         let req = request::req(push);
-        let deadline = arrival + shared.limits.deadline;
-        let mut used = Vec::new();
-        let mut clock_corrected = false;
-        loop {
+        match (keyed, &self.keys) {
+            (None, _) => self.call(&req, deadline, begun).await,
+            (Some(Keyed { caller, key }), Some(keys)) => {
+                let slot = keys.slot(caller, push.case_id.as_str(), key, &req);
+                match keys.claim(slot, deadline).await {
+                    Ok(Standing::Ours(claim)) => {
+                        let report = self.call(&req, deadline, begun).await;
+                        let trouble = match keys.settle(&claim, &report.settled()).await {
+                            Ok(true) => None,
+                            Ok(false) => Some(Trouble::Superseded),
+                            Err(error) => Some(Trouble::NotKept(error)),
+                        };
+                        Report {
+                            history: History { in_doubt: claim.in_doubt, replayed: false, trouble },
+                            ..report
+                        }
+                    }
+                    Ok(Standing::InFlight) => Report::uncalled(End::KeyInFlight),
+                    Ok(Standing::Reused) => Report::uncalled(End::KeyReused),
+                    Ok(Standing::Decided(verdict)) => Report::replayed(verdict),
+                    Err(error) => {
+                        let history =
+                            History { trouble: Some(Trouble::Unavailable(error)), ..History::default() };
+                        Report { history, ..Report::uncalled(End::StoreUnavailable) }
+                    }
+                }
+            }
+            (Some(_), None) => Report::uncalled(End::StoreUnavailable),
+        }
+    }
+
+    /// Calls TOP until there is nothing to gain by another call.
+    async fn call(&self, req: &str, deadline: Instant, begun: &Begun) -> Report {
+        let shared = &*self.shared;
+        if shared.closing.load(Ordering::Acquire) {
+            return Report::uncalled(End::ShuttingDown);
+        }
+        let Some(_place) = shared.place() else { return Report::uncalled(End::Overloaded) };
+
+        let (mut attempts, mut top_time) = (0, Duration::ZERO);
+        let (mut said, mut fault) = (Said::default(), None);
+        let (mut used, mut clock_corrected) = (Vec::new(), false);
+        let class = loop {
             let admission = shared.ban.admit(Instant::now());
             if let Admission::Banned { remaining } = admission {
-                return report.ended(End::Top(Class::RateLimited { ban: Some(remaining) }));
+                break Class::RateLimited { ban: Some(remaining) };
             }
             let stamp = shared.clock.stamp(Timestamp::now(), &used);
             used.push(stamp);
-            report.attempts = begun.fetch_add(1, Ordering::AcqRel) + 1;
+            attempts = begun.fetch_add(1, Ordering::AcqRel) + 1;
             let called = Instant::now();
-            let attempt = self.client.push(&req, clock::gmt8(stamp), deadline).await;
-            report.top_time += called.elapsed();
+            let attempt = self.client.push(req, clock::gmt8(stamp), deadline).await;
+            top_time += called.elapsed();
 
             shared.ban.learn(admission, &attempt, Instant::now());
             let corrected = !clock_corrected
@@ -181,40 +275,54 @@ impl Delivery {
                 && shared.clock.correct(stamp, attempt.date, Timestamp::now());
             clock_corrected |= corrected;
             let situation = Situation {
-                made: report.attempts,
+                made: attempts,
                 allowed: shared.limits.max_attempts,
                 corrected,
                 remaining: deadline.saturating_duration_since(Instant::now()),
             };
-            let next = attempts::next(attempt.class, &situation, fastrand::f64());
-            report.take(attempt);
-            match next {
-                Next::Stop => return report,
+            let class = attempt.class;
+            Attempt { said, fault, .. } = attempt;
+            match attempts::next(class, &situation, fastrand::f64()) {
+                Next::Stop => break class,
                 Next::Again { wait } => sleep(wait).await,
             }
-        }
+        };
+        Report { end: End::Top(class), attempts, said, top_time, fault, history: History::default() }
     }
 }
 
 impl Report {
-    fn empty() -> Self {
-        Self {
-            end: End::ShuttingDown,
-            attempts: 0,
-            said: Said::default(),
-            top_time: Duration::ZERO,
-            fault: None,
+    /// A push that came to its end without a call to TOP.
+    #[must_use]
+    pub fn uncalled(end: End) -> Self {
+        let (said, history) = (Said::default(), History::default());
+        Self { end, attempts: 0, said, top_time: Duration::ZERO, fault: None, history }
+    }
+
+    fn replayed(verdict: Verdict) -> Self {
+        let Verdict { decision, attempts, in_doubt, said } = verdict;
+        let class = match decision {
+            Decision::Accepted => Class::Accepted,
+            Decision::Rejected => Class::Rejected,
+        };
+        let history = History { in_doubt, replayed: true, trouble: None };
+        Self { attempts, said, history, ..Self::uncalled(End::Top(class)) }
+    }
+
+    /// Whether the push was executed.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.end {
+            End::Top(class) => Outcome::of(class),
+            End::Overloaded
+            | End::ShuttingDown
+            | End::KeyInFlight
+            | End::KeyReused
+            | End::StoreUnavailable => Outcome::NotExecuted,
         }
     }
 
-    fn ended(mut self, end: End) -> Self {
-        self.end = end;
-        self
-    }
-
-    fn take(&mut self, attempt: Attempt) {
-        self.end = End::Top(attempt.class);
-        self.said = attempt.said;
-        self.fault = attempt.fault;
+    fn settled(&self) -> Settled<'_> {
+        Settled { outcome: self.outcome(), attempts: self.attempts, said: &self.said }
     }
 }

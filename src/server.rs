@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
+use secrecy::ExposeSecret;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::time::{sleep, timeout};
 
@@ -17,8 +18,9 @@ use crate::api::auth::Callers;
 use crate::api::docs::Docs;
 use crate::api::envelope::envelope;
 use crate::api::{self, State};
+use crate::delivery::idempotency::{Keys, Memory, Redis, RedisAddress, Store, StoreError};
 use crate::delivery::{Delivery, Limits, Shared};
-use crate::settings::{Settings, TopSettings};
+use crate::settings::{IdempotencySettings, IdempotencyStore, Settings, TopSettings};
 use crate::top::{Client, ClientError, Credentials};
 
 /// Connections that may wait to be accepted: a burst of thousands is taken, not dropped.
@@ -46,6 +48,9 @@ pub enum BuildError {
     /// The HTTP client towards TOP could not be made, most likely for want of CA certificates.
     #[error("the client for TOP cannot be made; are the system's CA certificates installed?")]
     Client(#[source] ClientError),
+    /// The store of Idempotency-Keys.
+    #[error("BRIDGE_REDIS_URL cannot be used")]
+    Store(#[source] StoreError),
     /// The socket.
     #[error("the listening socket cannot be used")]
     Listener(#[from] io::Error),
@@ -80,9 +85,11 @@ impl Application {
         let draining = Arc::new(AtomicBool::new(false));
         let workers = settings.workers.get();
         let clients = clients(&settings.top, workers)?;
+        let stores = Stores::new(&settings.idempotency).map_err(BuildError::Store)?;
         let factory = {
             let (shared, draining) = (Arc::clone(&shared), Arc::clone(&draining));
             let (callers, max_body) = (Callers::new(settings.callers.clone()), settings.max_body.get());
+            let (top, ttl) = (settings.top.clone(), settings.idempotency.ttl);
             let docs = Docs { swagger_ui: settings.swagger_ui };
             let started = Arc::new(AtomicUsize::new(0));
             move || {
@@ -93,8 +100,9 @@ impl Application {
                     reason = "there is a client for each worker, and at least one"
                 )]
                 let client = clients[turn % workers].clone();
+                let keys = stores.store().map(|store| Keys::new(store, &top.app_key, &top.app_secret, ttl));
                 let state = State {
-                    delivery: Delivery::new(client, Arc::clone(&shared)),
+                    delivery: Delivery::new(client, keys, Arc::clone(&shared)),
                     callers: callers.clone(),
                     max_body,
                     draining: Arc::clone(&draining),
@@ -156,6 +164,37 @@ async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) {
     }
     handle.stop(true).await;
     tracing::info!("stopped");
+}
+
+/// What workers make their stores of Idempotency-Keys from.
+#[derive(Clone)]
+enum Stores {
+    Off,
+    /// One that all share.
+    Memory(Arc<Memory>),
+    /// A connection each, so that no push wakes another thread.
+    Redis(Box<RedisAddress>),
+}
+
+impl Stores {
+    fn new(settings: &IdempotencySettings) -> Result<Self, StoreError> {
+        match (settings.store, &settings.redis_url) {
+            (IdempotencyStore::Redis, Some(url)) => {
+                RedisAddress::parse(url.expose_secret()).map(|address| Self::Redis(Box::new(address)))
+            }
+            // Settings without a URL for Redis are refused before they get here.
+            (IdempotencyStore::Off, _) | (IdempotencyStore::Redis, None) => Ok(Self::Off),
+            (IdempotencyStore::Memory, _) => Ok(Self::Memory(Arc::default())),
+        }
+    }
+
+    fn store(&self) -> Option<Store> {
+        match self {
+            Self::Off => None,
+            Self::Memory(memory) => Some(Store::Memory(Arc::clone(memory))),
+            Self::Redis(address) => Some(Store::Redis(Redis::new(address))),
+        }
+    }
 }
 
 /// One client for each worker.

@@ -82,6 +82,10 @@ catalogue! {
         "The body came too slowly";
         "The body had not arrived when the deadline of the bridge had passed";
         "Send it again; if it happens often, look at the network between you and the bridge".
+    IdempotencyInFlight "idempotency_in_flight" CONFLICT NotExecuted true Some(1);
+        "A push with this key is under way";
+        "Another push with the same `Idempotency-Key` and the same request is under way";
+        "Wait as long as `Retry-After` says, then send it again with the same key: you get what it came to".
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE NotExecuted false None;
         "The body is too large";
         "The body has more bytes than the bridge takes";
@@ -94,6 +98,10 @@ catalogue! {
         "The request breaks rules";
         "A member, the `case_id` or a header is missing, unknown, repeated, or breaks a rule";
         "Mend what `errors` lists; it lists everything at once".
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY NotExecuted false None;
+        "The key belongs to another request";
+        "The `Idempotency-Key` came before, or is in flight, with another request for the same case";
+        "Use a new key for every new request; with an old key, send the very request that it came with".
     TopRejected "top_rejected" UNPROCESSABLE_ENTITY Rejected false None;
         "TOP rejected the push";
         "TOP looked at the push and said no";
@@ -114,11 +122,11 @@ catalogue! {
     TopSystemError "top_system_error" BAD_GATEWAY Unknown true None;
         "TOP's back end failed";
         "The back end answered with a failure of its own; it may have executed the push";
-        "Send it again later; it may then have been executed twice".
+        "Send it again later, with the same `Idempotency-Key`; it may then be executed twice".
     TopBadResponse "top_bad_response" BAD_GATEWAY Unknown true None;
         "TOP's answer cannot be understood";
         "The answer was cut short, too large, a redirect or in no known form; the push may have been executed";
-        "Send it again later; it may then have been executed twice".
+        "Send it again later, with the same `Idempotency-Key`; it may then be executed twice".
     TopUnreachable "top_unreachable" SERVICE_UNAVAILABLE NotExecuted true Some(2);
         "TOP was not reached";
         "No connection to TOP could be made, or TOP could not reach its back end";
@@ -126,7 +134,8 @@ catalogue! {
     TopUnavailable "top_unavailable" SERVICE_UNAVAILABLE Unknown true Some(5);
         "TOP is not available";
         "TOP or its back end is down or busy; the push may have been executed";
-        "Wait as long as `Retry-After` says, then send it again; it may then have been executed twice".
+        "Wait as long as `Retry-After` says, then send it again with the same `Idempotency-Key`; it may then be executed \
+         twice".
     Overloaded "overloaded" SERVICE_UNAVAILABLE NotExecuted true Some(1);
         "Too many pushes are under way";
         "As many pushes as allowed are calling TOP";
@@ -135,9 +144,13 @@ catalogue! {
         "The bridge is stopping";
         "This process takes no more pushes";
         "Wait as long as `Retry-After` says, then send it again; another replica or the next process takes it".
+    IdempotencyStoreUnavailable "idempotency_store_unavailable" SERVICE_UNAVAILABLE NotExecuted true Some(2);
+        "Keys cannot be looked up";
+        "The store of Idempotency-Keys cannot be used; pushes without a key are served";
+        "Wait as long as `Retry-After` says, then send it again with the same key".
     TopTimeout "top_timeout" GATEWAY_TIMEOUT Unknown true None;
         "TOP did not answer in time";
         "The deadline passed after the push was sent, or TOP's back end did not answer TOP in time; the push may \
          have been executed";
-        "Send it again later; it may then have been executed twice".
+        "Send it again later, with the same `Idempotency-Key`; it may then be executed twice".
 }

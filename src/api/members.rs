@@ -11,7 +11,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::catalogue::Code;
 use super::problem::{FieldError, Problem};
 use crate::mediation::{
-    CompletedTime, Content, MediatorName, MediatorPhone, ResultText, Rule, Violation, WorkNumber,
+    CaseId, CompletedTime, Content, MediationResult, MediatorName, MediatorPhone, ResultText, Rule,
+    Violation, WorkNumber,
 };
 
 /// The members of a push, in the order of the documentation.
@@ -33,6 +34,23 @@ pub struct Members {
     pub mediator_phone: Option<MediatorPhone>,
     /// 沟通情况.
     pub content: Option<Content>,
+}
+
+impl Members {
+    /// The result of `case_id` with these members.
+    #[must_use]
+    pub fn of_case(self, case_id: CaseId) -> MediationResult {
+        let Self { result, work_number, completed_time, mediator_name, mediator_phone, content } = self;
+        MediationResult {
+            case_id,
+            result,
+            work_number,
+            completed_time,
+            mediator_name,
+            mediator_phone,
+            content,
+        }
+    }
 }
 
 /// Reads a body.

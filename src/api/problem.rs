@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -14,6 +14,9 @@ use crate::top::Said;
 
 /// The media type of every problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+/// The header of an answer that repeats what an earlier push with the same key came to.
+pub const REPLAYED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
 /// The most violations that one answer lists; `detail` says so where there are more.
 pub const MAX_ERRORS: usize = 100;
 /// The most characters of a JSON pointer in an answer; longer member names are cut.
@@ -30,6 +33,10 @@ pub struct Problem {
     pub outcome: Outcome,
     /// Calls to TOP, where it came to calling.
     pub attempts: Option<u32>,
+    /// Whether an earlier push with the same key may have been executed.
+    pub in_doubt: bool,
+    /// Whether this is the answer to an earlier push with the same key.
+    pub replayed: bool,
     /// What the request breaks.
     pub errors: Vec<FieldError>,
     /// What TOP said.
@@ -91,6 +98,8 @@ struct ProblemBody<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prior_outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +115,8 @@ impl Problem {
             detail: detail.into(),
             outcome: entry.outcome,
             attempts: None,
+            in_doubt: false,
+            replayed: false,
             errors: Vec::new(),
             top: None,
             retry_after: entry.retry_after,
@@ -153,6 +164,9 @@ impl Problem {
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, HeaderValue::from_static(allow)));
         }
+        if self.replayed {
+            response.insert_header(REPLAYED);
+        }
         if self.code == Code::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
@@ -174,11 +188,18 @@ impl Problem {
             retryable: entry.retryable,
             request_id: context.request_id.as_str(),
             attempts: self.attempts,
+            prior_outcome: prior_outcome(self.in_doubt),
             errors: &self.errors,
             top: self.top.as_deref(),
         };
         super::json(&body)
     }
+}
+
+/// The member `prior_outcome` of an answer: set where an earlier push with the same key may have been executed.
+#[must_use]
+pub fn prior_outcome(in_doubt: bool) -> Option<&'static str> {
+    in_doubt.then(|| Outcome::Unknown.name())
 }
 
 /// The URI reference that names a kind of problem.

@@ -3,23 +3,31 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderName};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
 use super::context::Context;
-use super::problem::{FieldError, Problem};
-use super::push_line::PushLine;
+use super::problem::{FieldError, Problem, REPLAYED};
+use super::push_line::{PushLine, chain};
 use super::report::{self, Accepted};
 use super::{State, body, members};
-use crate::delivery::{Begun, Delivery, Outcome, Report};
+use crate::delivery::idempotency::IdempotencyKey;
+use crate::delivery::{Begun, Delivery, Keyed, Outcome, Report, Trouble};
 use crate::mediation::{CaseId, MediationResult, Rule, Violation};
 
 /// The header by which a caller makes retries safe.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The path parameter.
 pub const CASE_ID: &str = "case_id";
+
+/// A push as it came in, sound.
+#[derive(Debug)]
+struct Push {
+    result: MediationResult,
+    key: Option<IdempotencyKey>,
+}
 
 /// A push on its way: who sent it, and what is noted of it in the log.
 #[derive(Debug, Clone)]
@@ -41,7 +49,12 @@ pub async fn push(request: HttpRequest, payload: Payload, state: Data<State>) ->
     };
     match answer {
         Ok(accepted) => {
-            HttpResponse::Ok().insert_header((CONTENT_TYPE, body::MEDIA_TYPE)).body(super::json(&accepted))
+            let mut response = HttpResponse::Ok();
+            response.insert_header((CONTENT_TYPE, body::MEDIA_TYPE));
+            if accepted.replayed {
+                response.insert_header(REPLAYED);
+            }
+            response.body(super::json(&accepted))
         }
         Err(problem) => problem.respond(&request),
     }
@@ -53,7 +66,7 @@ async fn take(
     payload: Payload,
     state: &State,
     origin: &mut Origin,
-) -> Result<MediationResult, Problem> {
+) -> Result<Push, Problem> {
     origin.caller = state.callers.authenticate(request)?.map(str::to_owned);
     body::check_media_type(request)?;
     let deadline = origin.context.arrival + state.delivery.shared().deadline();
@@ -63,25 +76,28 @@ async fn take(
     let mut errors = Vec::new();
     let case_id = case_id(request.uri().path())
         .map_err(|found| errors.extend(found.iter().map(|it| FieldError::in_parameter(CASE_ID, it))));
-    if request.headers().contains_key(IDEMPOTENCY_KEY) {
-        let violation =
-            Violation::new(Rule::NotAvailable, "is not available at this bridge; leave the header out");
-        errors.push(FieldError::in_parameter("Idempotency-Key", &violation));
-    }
-    match (case_id, members) {
-        (Ok(case_id), Ok(members)) if errors.is_empty() => Ok(MediationResult {
-            case_id,
-            result: members.result,
-            work_number: members.work_number,
-            completed_time: members.completed_time,
-            mediator_name: members.mediator_name,
-            mediator_phone: members.mediator_phone,
-            content: members.content,
-        }),
-        (_, members) => {
+    let key = idempotency_key(request.headers(), state.delivery.takes_keys())
+        .map_err(|violation| errors.push(FieldError::in_parameter("Idempotency-Key", &violation)));
+    match (case_id, key, members) {
+        (Ok(case_id), Ok(key), Ok(members)) => Ok(Push { result: members.of_case(case_id), key }),
+        (_, _, members) => {
             errors.extend(members.err().into_iter().flatten());
             Err(Problem::validation(errors))
         }
+    }
+}
+
+/// The key that came with the request. `available` is whether this bridge keeps keys.
+fn idempotency_key(headers: &HeaderMap, available: bool) -> Result<Option<IdempotencyKey>, Violation> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY);
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(_), _) if !available => {
+            Err(Violation::new(Rule::NotAvailable, "is not available at this bridge; leave the header out"))
+        }
+        (Some(_), Some(_)) => Err(Violation::new(Rule::Repeated, "must stand once only")),
+        // What is no UTF-8 is no visible ASCII either.
+        (Some(key), None) => IdempotencyKey::parse(&String::from_utf8_lossy(key.as_bytes())).map(Some),
     }
 }
 
@@ -103,15 +119,17 @@ fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
 }
 
 /// Delivers in a task of its own: a push that has begun is finished and logged, whatever its caller does.
-async fn deliver(push: MediationResult, delivery: Delivery, origin: Origin) -> Result<Accepted, Problem> {
+async fn deliver(push: Push, delivery: Delivery, origin: Origin) -> Result<Accepted, Problem> {
     let begun = Begun::default();
     let request_id = origin.context.request_id.clone();
     let task = tokio::spawn({
         let begun = Arc::clone(&begun);
         async move {
-            let report = delivery.push(&push, origin.context.arrival, &begun).await;
-            let answer = report::answer(&push, &report);
-            origin.log(Some(&push), &answer.as_ref(), Some(&report));
+            let Push { result, key } = push;
+            let keyed = key.as_ref().map(|key| Keyed { caller: origin.caller.as_deref(), key });
+            let report = delivery.push(&result, keyed, origin.context.arrival, &begun).await;
+            let answer = report::answer(&result, &report);
+            origin.log(Some(&result), &answer.as_ref(), Some(&report));
             answer
         }
     });
@@ -144,6 +162,17 @@ impl Origin {
             report,
         }
         .write();
+        let lost = match report.and_then(|report| report.history.trouble.as_ref()) {
+            Some(trouble @ (Trouble::NotKept(_) | Trouble::Superseded)) => trouble,
+            Some(Trouble::Unavailable(_)) | None => return,
+        };
+        tracing::error!(
+            request.id = self.context.request_id.as_str(),
+            push.case_id = push.map(|push| push.case_id.as_str()),
+            push.outcome = outcome.name(),
+            error = chain(lost),
+            "what a push came to is not kept under its Idempotency-Key: a retry may run it again"
+        );
     }
 }
 

@@ -6,7 +6,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use crate::delivery::Report;
+use super::problem::prior_outcome;
+use crate::delivery::{Report, Trouble};
 use crate::mediation::{Content, MediationResult, MediatorName, MediatorPhone};
 use crate::top::scrub::blank_quotes;
 
@@ -39,12 +40,18 @@ impl PushLine<'_> {
     pub fn write(&self) {
         let said = self.report.map(|report| &report.said);
         let fault = self.report.and_then(|report| report.fault.as_ref());
+        let trouble = self.report.and_then(|report| match &report.history.trouble {
+            trouble @ Some(Trouble::Unavailable(_)) => trouble.as_ref(),
+            Some(Trouble::NotKept(_) | Trouble::Superseded) | None => None,
+        });
         tracing::info!(
             request.id = self.request_id,
             caller = self.caller,
             push.case_id = self.push.map(|push| push.case_id.as_str()),
             push.outcome = self.outcome,
             push.code = self.code,
+            push.prior_outcome = self.report.and_then(|report| prior_outcome(report.history.in_doubt)),
+            push.replayed = self.report.is_some_and(|report| report.history.replayed),
             push.attempts = self.report.map_or(0, |report| report.attempts),
             push.mediator_name =
                 self.push.and_then(|push| push.mediator_name.as_ref()).map(tracing::field::display),
@@ -57,7 +64,7 @@ impl PushLine<'_> {
             top.state_code = said.and_then(|said| self.unquoted(said.state_code.as_deref())).as_deref(),
             duration_ms = milliseconds(self.total),
             top.duration_ms = self.report.map(|report| milliseconds(report.top_time)),
-            error = fault.map(|fault| chain(fault)).as_deref(),
+            error = fault.map(|fault| chain(fault)).or(trouble.map(|trouble| chain(trouble))).as_deref(),
             "push"
         );
     }
@@ -75,7 +82,7 @@ impl PushLine<'_> {
 }
 
 /// An error and what caused it, from the outside in.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::catalogue::Code;
-use super::problem::{Problem, TopDetails};
+use super::problem::{Problem, TopDetails, prior_outcome};
 use crate::delivery::{End, Outcome, Report};
 use crate::mediation::MediationResult;
 use crate::top::{Class, Fault, Said};
@@ -20,8 +20,14 @@ pub struct Accepted {
     pub completed_time: Option<String>,
     /// Calls to TOP.
     pub attempts: u32,
+    /// `unknown` where an earlier push with the same key may have been executed, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior_outcome: Option<&'static str>,
     /// TOP's own identifiers.
     pub top: TopDetails,
+    /// Whether this is the answer to an earlier push with the same key.
+    #[serde(skip)]
+    pub replayed: bool,
 }
 
 /// What the caller of `push` is told after `report`.
@@ -29,6 +35,12 @@ pub struct Accepted {
 /// # Errors
 /// The problem, where TOP did not accept the push.
 pub fn answer(push: &MediationResult, report: &Report) -> Result<Accepted, Problem> {
+    let history = &report.history;
+    let uncalled = |code, detail| {
+        let mut problem = Problem::new(code, detail);
+        problem.in_doubt = history.in_doubt;
+        Err(problem)
+    };
     let class = match report.end {
         End::Top(Class::Accepted) => {
             let top = Said { sub_msg: None, ..report.said.clone() };
@@ -37,16 +49,31 @@ pub fn answer(push: &MediationResult, report: &Report) -> Result<Accepted, Probl
                 outcome: Outcome::Accepted.name(),
                 completed_time: push.completed_time.map(|time| time.to_string()),
                 attempts: report.attempts,
+                prior_outcome: prior_outcome(history.in_doubt),
                 top: top.into(),
+                replayed: history.replayed,
             });
         }
         End::Overloaded => {
             let detail = "As many pushes as this bridge allows are calling TOP; nothing was sent.";
-            return Err(Problem::new(Code::Overloaded, detail));
+            return uncalled(Code::Overloaded, detail);
         }
         End::ShuttingDown => {
             let detail = "This process is stopping and takes no more pushes; nothing was sent.";
-            return Err(Problem::new(Code::ShuttingDown, detail));
+            return uncalled(Code::ShuttingDown, detail);
+        }
+        End::KeyInFlight => {
+            let detail =
+                "Another push with this Idempotency-Key is under way; nothing was sent for this one.";
+            return uncalled(Code::IdempotencyInFlight, detail);
+        }
+        End::KeyReused => {
+            let detail = "This Idempotency-Key came with another request for this case; nothing was sent for this one.";
+            return uncalled(Code::IdempotencyKeyReused, detail);
+        }
+        End::StoreUnavailable => {
+            let detail = "The store of Idempotency-Keys cannot be used; nothing was sent.";
+            return uncalled(Code::IdempotencyStoreUnavailable, detail);
         }
         End::Top(class) => class,
     };
@@ -56,6 +83,8 @@ pub fn answer(push: &MediationResult, report: &Report) -> Result<Accepted, Probl
     let mut problem = Problem::new(code, detail(class, report));
     problem.outcome = Outcome::of(class);
     problem.attempts = Some(report.attempts);
+    problem.in_doubt = history.in_doubt;
+    problem.replayed = history.replayed;
     problem.top = Some(Box::new(top)).filter(|top| !top.is_empty());
     if let Class::RateLimited { ban: Some(ban) } = class {
         // Cut to whole seconds upwards: whoever comes back a moment early would be refused once more.

@@ -32,9 +32,14 @@ pub(super) fn serve() -> Result<(), Failure> {
             callers = settings.callers.len(),
             "listening"
         );
-        if settings.idempotency.store != IdempotencyStore::Off {
-            tracing::warn!("this version keeps no Idempotency-Keys: pushes that carry one are refused");
-        }
+        let keys = match settings.idempotency.store {
+            IdempotencyStore::Off => "a push that carries a key is refused",
+            IdempotencyStore::Memory => {
+                "keys are kept in this process: they serve one replica and go when it stops; several need Redis"
+            }
+            IdempotencyStore::Redis => "keys are kept in Redis, shared by all replicas that use it",
+        };
+        tracing::info!(ttl = ?settings.idempotency.ttl, "Idempotency-Key: {keys}");
         let (stop, at_once) = signals()?;
         tokio::select! {
             ended = application.run_until_stopped(stop) => Ok(ended?),

@@ -126,12 +126,15 @@ pub(super) fn sign_method(text: &str) -> Parsed<SignMethod> {
 }
 
 pub(super) fn redis_url(text: &str) -> Parsed<SecretString> {
-    let url = Url::parse(text).ok();
-    url.filter(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host())
-        .map(|_| text.into())
-        .ok_or_else(|| {
-            "must be a URL such as redis://host:6379/0 or rediss://user:password@host:6380".to_owned()
-        })
+    let usable = |url: &Url| {
+        let known = matches!(url.scheme(), "redis" | "rediss") && url.has_host();
+        let database = url.path().trim_start_matches('/');
+        let numbered = database.is_empty() || database.parse::<u16>().is_ok();
+        let wildcard = matches!(url.host_str(), Some("0.0.0.0" | "[::]"));
+        known && !wildcard && numbered && url.query().is_none() && url.fragment().is_none()
+    };
+    let what = "must be a URL such as redis://host:6379/0 or rediss://user:password@host:6380, without query and fragment";
+    Url::parse(text).ok().filter(usable).map(|_| text.into()).ok_or_else(|| what.to_owned())
 }
 
 pub(super) fn idempotency_store(text: &str) -> Parsed<IdempotencyStore> {

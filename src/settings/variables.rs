@@ -99,12 +99,17 @@ pub(super) mod bridge {
     pub(in super::super) const IDEMPOTENCY: Variable = Variable::plain(
         "BRIDGE_IDEMPOTENCY",
         Some("memory"),
-        "where `Idempotency-Key`s are kept: `off`, `memory` or `redis`",
+        "where `Idempotency-Key`s are kept: `off`, `memory` (one replica) or `redis` (several)",
     );
-    pub(in super::super) const REDIS_URL: Variable =
-        Variable::secret("BRIDGE_REDIS_URL", "required with `BRIDGE_IDEMPOTENCY=redis`");
-    pub(in super::super) const IDEMPOTENCY_TTL: Variable =
-        Variable::plain("BRIDGE_IDEMPOTENCY_TTL", Some("24h"), "how long a decided push is remembered");
+    pub(in super::super) const REDIS_URL: Variable = Variable::secret(
+        "BRIDGE_REDIS_URL",
+        "required with `BRIDGE_IDEMPOTENCY=redis`: `redis://host:6379/0`, with TLS `rediss://user:password@host:6380`",
+    );
+    pub(in super::super) const IDEMPOTENCY_TTL: Variable = Variable::plain(
+        "BRIDGE_IDEMPOTENCY_TTL",
+        Some("24h"),
+        "how long what became of a key's push is remembered",
+    );
     pub(in super::super) const SWAGGER_UI: Variable =
         Variable::plain("BRIDGE_SWAGGER_UI", Some("true"), "`false` takes `/swagger-ui/` away");
     pub(in super::super) const LOG: Variable = Variable::plain(

@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::class::Class;
@@ -25,17 +26,22 @@ pub struct Answer {
 }
 
 /// TOP's own words, each where it gave it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// The numeric `code` of an `error_response`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<i32>,
     /// The textual `sub_code` of an `error_response`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_code: Option<String>,
     /// `sub_msg` of an `error_response`, `extra_err_msg` of a success root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_msg: Option<String>,
     /// `state_code` of a success root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_code: Option<String>,
     /// TOP's identifier of the call, for its support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 

@@ -19,16 +19,18 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Libraries that only one place may name.
-const ALONE: [(&str, &str); 4] = [
+const ALONE: [(&str, &str); 5] = [
     ("reqwest::", "top/client.rs"),
     ("envy::", "settings.rs"),
     ("md5::", "top/sign.rs"),
+    ("redis::aio", "delivery/idempotency/redis.rs"),
     ("utoipa", "api/docs"),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let all = entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] });
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 /// Every file of `src` by its path below it, without what is only for tests.

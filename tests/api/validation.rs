@@ -96,11 +96,11 @@ fn everything_is_told_at_once_the_path_and_headers_included() {
         "content": " ",
         "extra": {},
     });
-    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "k")];
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "k k")];
     let reply = app.push_with("a%2Fb", &headers, body.to_string().as_bytes());
     let expected = [
         ("case_id", "bad_character"),
-        ("Idempotency-Key", "not_available"),
+        ("Idempotency-Key", "bad_character"),
         ("/result", "required"),
         ("/work_number", "wrong_type"),
         ("/completed_time", "bad_format"),

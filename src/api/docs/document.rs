@@ -33,13 +33,15 @@ TOP answers to an HTTP status. Everything but a success is `application/problem+
 `outcome` that tells whether the push was executed, and `retryable`. HEAD works wherever GET does.";
 
 /// The problems that the push route can answer; the others belong to paths and methods that are not in here.
-const OF_A_PUSH: [Code; 17] = [
+const OF_A_PUSH: [Code; 20] = [
     Code::MalformedJson,
     Code::Unauthenticated,
     Code::RequestTimeout,
+    Code::IdempotencyInFlight,
     Code::PayloadTooLarge,
     Code::UnsupportedMediaType,
     Code::ValidationFailed,
+    Code::IdempotencyKeyReused,
     Code::TopRejected,
     Code::TopRateLimited,
     Code::InternalError,
@@ -50,6 +52,7 @@ const OF_A_PUSH: [Code; 17] = [
     Code::TopUnavailable,
     Code::Overloaded,
     Code::ShuttingDown,
+    Code::IdempotencyStoreUnavailable,
     Code::TopTimeout,
 ];
 
@@ -128,6 +131,17 @@ fn push() -> OperationBuilder {
         .description(Some("The case that was settled (调解案件ID)."))
         .schema(Some(schemas::case_id()))
         .example(Some(examples::CASE_ID.into()));
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Makes a retry safe: 1 to 255 visible ASCII characters, bare or quoted, new for every new request, the same \
+             for its retries. It belongs to the caller and the case. What TOP decided is not pushed again but replayed; \
+             after `unknown` the push runs again, and its answer says so in `prior_outcome`. A bridge that keeps no keys \
+             refuses it.",
+        ))
+        .schema(Some(schemas::idempotency_key()));
     let bodies = examples::requests().into_iter().map(|(name, summary, value)| {
         (name, ExampleBuilder::new().summary(summary).value(Some(value)).build())
     });
@@ -142,19 +156,16 @@ fn push() -> OperationBuilder {
                 .build(),
         );
     let accepted = ResponseBuilder::new()
-        .description("TOP executed the push.")
+        .description("TOP executed the push, now or when it came first with the same `Idempotency-Key`.")
         .header("X-Request-Id", request_id())
+        .header("Idempotent-Replayed", replayed())
         .content(
             body::MEDIA_TYPE,
             ContentBuilder::new()
                 .schema(Some(schemas::reference(schemas::ACCEPTED)))
-                .examples_from_iter([(
-                    "accepted",
-                    ExampleBuilder::new()
-                        .summary("TOP executed the push")
-                        .value(Some(examples::accepted()))
-                        .build(),
-                )])
+                .examples_from_iter(examples::accepted().map(|(name, summary, value)| {
+                    (name, ExampleBuilder::new().summary(summary).value(Some(value)).build())
+                }))
                 .build(),
         );
     let operation = OperationBuilder::new()
@@ -164,11 +175,12 @@ fn push() -> OperationBuilder {
         .description(Some(
             "Checks the result, forwards it to TOP, signed, and answers once TOP has answered or the deadline has \
              passed. What is wrong with a request is told all at once. A push that has begun is finished even if its \
-             caller hangs up.",
+             caller hangs up. Send an `Idempotency-Key` to make retries safe.",
         ))
         .security(SecurityRequirement::new::<_, _, String>(BEARER, []))
         .security(SecurityRequirement::default())
         .parameter(case_id)
+        .parameter(key)
         .request_body(Some(body.build()))
         .response("200", accepted);
     problems(operation, &OF_A_PUSH)
@@ -255,6 +267,11 @@ fn problem_response(codes: &[Code]) -> ResponseBuilder {
     } else {
         response
     };
+    let response = if codes.contains(&Code::TopRejected) {
+        response.header("Idempotent-Replayed", replayed())
+    } else {
+        response
+    };
     if codes.iter().any(|code| code.entry().retry_after.is_some()) {
         let header = HeaderBuilder::new()
             .schema(Some(schemas::retry_after()))
@@ -278,6 +295,13 @@ fn described(description: &str, codes: &[Code]) -> ResponseBuilder {
             .examples_from_iter(examples)
             .build(),
     )
+}
+
+fn replayed() -> utoipa::openapi::header::Header {
+    HeaderBuilder::new()
+        .schema(Some(schemas::replayed()))
+        .description(Some("Sent where the answer is the one to an earlier push with the same key."))
+        .build()
 }
 
 fn request_id() -> utoipa::openapi::header::Header {

@@ -9,7 +9,7 @@ use super::super::catalogue::Code;
 use super::super::context::Context;
 use super::super::problem::Problem;
 use super::super::{members, report};
-use crate::delivery::{End, Report};
+use crate::delivery::{End, History, Report};
 use crate::mediation::{CaseId, CompletedTime, MediationResult, ResultText};
 use crate::top::{Class, Said};
 
@@ -44,14 +44,25 @@ pub(super) fn requests() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
-/// The answer to the first of [`requests`].
-pub(super) fn accepted() -> Value {
+/// Answers to the first of [`requests`]: a name, what it shows, the body.
+pub(super) fn accepted() -> [(&'static str, &'static str, Value); 2] {
+    [
+        ("accepted", "TOP executed the push", accepted_after(History::default())),
+        (
+            "accepted_after_unknown",
+            "TOP executed the push; an earlier one with the same key may have been executed, too",
+            accepted_after(History { in_doubt: true, ..History::default() }),
+        ),
+    ]
+}
+
+fn accepted_after(history: History) -> Value {
     let said = Said {
         state_code: Some("20000".to_owned()),
         request_id: Some("15r5ob2gprlsv".to_owned()),
         ..Said::default()
     };
-    let report = report_of(Class::Accepted, said);
+    let report = Report { history, ..report_of(Class::Accepted, said) };
     push().and_then(|push| report::answer(&push, &report).ok()).map_or(Value::Null, |answer| json!(answer))
 }
 
@@ -94,6 +105,9 @@ fn made(code: Code) -> Problem {
         Code::TopBadResponse => told(Class::BadResponse, Said::default()),
         Code::Overloaded => ended(End::Overloaded),
         Code::ShuttingDown => ended(End::ShuttingDown),
+        Code::IdempotencyInFlight => ended(End::KeyInFlight),
+        Code::IdempotencyKeyReused => ended(End::KeyReused),
+        Code::IdempotencyStoreUnavailable => ended(End::StoreUnavailable),
         Code::InternalError => Problem::internal(true),
         Code::Unauthenticated
         | Code::NotFound
@@ -117,7 +131,7 @@ fn told(class: Class, said: Said) -> Problem {
 }
 
 fn ended(end: End) -> Problem {
-    of(&Report { end, ..report_of(Class::BadResponse, Said::default()) })
+    of(&Report::uncalled(end))
 }
 
 fn of(report: &Report) -> Problem {
@@ -125,7 +139,7 @@ fn of(report: &Report) -> Problem {
 }
 
 fn report_of(class: Class, said: Said) -> Report {
-    Report { end: End::Top(class), attempts: 1, said, top_time: Duration::ZERO, fault: None }
+    Report { attempts: 1, said, ..Report::uncalled(End::Top(class)) }
 }
 
 fn push() -> Option<MediationResult> {

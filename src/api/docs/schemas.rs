@@ -10,6 +10,7 @@ use super::super::catalogue::Code;
 use super::super::context::MAX_REQUEST_ID;
 use super::super::problem::{MAX_ERRORS, MAX_POINTER, type_of};
 use crate::delivery::Outcome;
+use crate::delivery::idempotency::IdempotencyKey;
 use crate::mediation::{
     CaseId, CompletedTime, Content, MediatorName, MediatorPhone, ResultText, Rule, TextRule, WorkNumber,
 };
@@ -48,6 +49,19 @@ pub(super) fn reference(name: &str) -> Ref {
 /// The path parameter `case_id`.
 pub(super) fn case_id() -> ObjectBuilder {
     string(1, CaseId::MAX).pattern(Some(CaseId::PATTERN)).examples([json!("1290293148910")])
+}
+
+/// The header `Idempotency-Key`.
+pub(super) fn idempotency_key() -> ObjectBuilder {
+    // Quotes around it, and every character escaped.
+    string(1, 2 * IdempotencyKey::MAX + 2)
+        .pattern(Some(IdempotencyKey::PATTERN))
+        .examples([json!("7c4a8d09-ca37-4f2e-9d1b-2f0b3a5e6c11")])
+}
+
+/// The header `Idempotent-Replayed` of answers.
+pub(super) fn replayed() -> ObjectBuilder {
+    words(["true"])
 }
 
 /// The header `X-Request-Id` of answers.
@@ -126,6 +140,7 @@ fn accepted() -> Object {
                 .examples([json!("2025-11-17 00:00:00")]),
         )
         .property("attempts", attempts())
+        .property("prior_outcome", prior_outcome())
         .property("top", reference(TOP_DETAILS))
         .required("case_id")
         .required("outcome")
@@ -173,6 +188,7 @@ fn problem() -> Object {
     }
     problem
         .property("attempts", attempts())
+        .property("prior_outcome", prior_outcome())
         .property("errors", errors())
         .property("top", reference(TOP_DETAILS))
         .build()
@@ -273,6 +289,12 @@ fn integer(min: i32, max: i32) -> ObjectBuilder {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(min))
         .maximum(Some(max))
+}
+
+fn prior_outcome() -> ObjectBuilder {
+    words([Outcome::Unknown.name()]).description(Some(
+        "Set where an earlier push with the same `Idempotency-Key` may have been executed, too.",
+    ))
 }
 
 fn attempts() -> ObjectBuilder {

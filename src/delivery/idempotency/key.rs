@@ -1,0 +1,113 @@
+//! An Idempotency-Key as a caller writes it.
+
+use std::fmt;
+
+use crate::mediation::{Rule, Violation};
+
+/// What a caller tells retries of one push from other pushes by: 1 to 255 visible ASCII characters. Its value is
+/// the caller's own business, so it does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The most characters, quotes and escapes not counted.
+    pub const MAX: usize = 255;
+    /// The two forms as an ECMA-262 pattern: bare, or a quoted string in which `"` and `\` are escaped.
+    pub const PATTERN: &str = r#"^(?:[!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")$"#;
+
+    /// Reads the header's value, quoted (RFC 9651, section 3.3.3, without spaces) or bare.
+    ///
+    /// # Errors
+    /// One violation.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        let key =
+            if text.starts_with('"') { unquoted(text).ok_or_else(bad_quotes)? } else { text.to_owned() };
+        if key.is_empty() {
+            return Err(Violation::new(
+                Rule::TooShort,
+                "must have at least 1 character; leave the header out if there is none",
+            ));
+        }
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Violation::new(
+                Rule::BadCharacter,
+                "must hold visible ASCII characters only, no spaces",
+            ));
+        }
+        if key.len() > Self::MAX {
+            let detail = format!("must have at most {} characters, has {}", Self::MAX, key.len());
+            return Err(Violation::new(Rule::TooLong, detail));
+        }
+        Ok(Self(key))
+    }
+
+    /// The key, without quotes and escapes.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdempotencyKey(***)")
+    }
+}
+
+fn unquoted(text: &str) -> Option<String> {
+    let mut inside = text.strip_prefix('"')?.strip_suffix('"')?.chars();
+    let mut key = String::new();
+    while let Some(character) = inside.next() {
+        match character {
+            '"' => return None,
+            '\\' => key.push(inside.next().filter(|escaped| matches!(escaped, '"' | '\\'))?),
+            _ => key.push(character),
+        }
+    }
+    Some(key)
+}
+
+fn bad_quotes() -> Violation {
+    let detail = r#"that begins with a quote must be one quoted string, with " and \ in it escaped by \"#;
+    Violation::new(Rule::BadFormat, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_bare_or_quoted() {
+        let long = "k".repeat(255);
+        let quoted = format!("\"{long}\"");
+        let table: [(&str, Result<&str, Rule>); 17] = [
+            ("k", Ok("k")),
+            ("\"k\"", Ok("k")),
+            ("7f3c-~!#", Ok("7f3c-~!#")),
+            ("a\"b", Ok("a\"b")),
+            ("a\\b", Ok("a\\b")),
+            (r#""a\"b\\c""#, Ok(r#"a"b\c"#)),
+            (&long, Ok(&long)),
+            (&quoted, Ok(&long)),
+            ("", Err(Rule::TooShort)),
+            ("\"\"", Err(Rule::TooShort)),
+            ("\"", Err(Rule::BadFormat)),
+            ("\"k", Err(Rule::BadFormat)),
+            ("\"k\"; a=1", Err(Rule::BadFormat)),
+            (r#""a\b""#, Err(Rule::BadFormat)),
+            ("a b", Err(Rule::BadCharacter)),
+            ("钥匙", Err(Rule::BadCharacter)),
+            ("\"a b\"", Err(Rule::BadCharacter)),
+        ];
+        for (text, expected) in table {
+            let read = IdempotencyKey::parse(text);
+            assert_eq!(
+                read.as_ref().map(IdempotencyKey::as_str).map_err(|found| found.rule),
+                expected,
+                "{text}"
+            );
+        }
+        let read = IdempotencyKey::parse(&"k".repeat(256));
+        assert_eq!(read.map_err(|found| found.rule), Err(Rule::TooLong));
+    }
+}
