@@ -59,6 +59,11 @@ fn settings_that_do_not_go_together_are_refused() {
     refused(&[("BRIDGE_DEADLINE", "3s")], "BRIDGE_DEADLINE");
     refused(&[("BRIDGE_BIND", "0.0.0.0:8080")], "BRIDGE_CALLERS");
     refused(&[("BRIDGE_IDEMPOTENCY", "redis")], "BRIDGE_REDIS_URL");
+    for url in
+        ["redis://host/first", "redis://host?protocol=resp3", "rediss://host/0#insecure", "redis://0.0.0.0"]
+    {
+        refused(&[("BRIDGE_REDIS_URL", url)], "BRIDGE_REDIS_URL");
+    }
     refused(&[("TOP_GATEWAY_URL", "http://10.0.0.1/router/rest")], "TOP_GATEWAY_URL");
     refused(&[("TOP_GATEWAY_URL", "https://user@host/router/rest")], "TOP_GATEWAY_URL");
     refused(&[("BRIDGE_CALLERS", "a:same-token-0123456789,b:same-token-0123456789")], "BRIDGE_CALLERS");
@@ -215,4 +220,34 @@ fn the_demonstration_pushes_and_serves_on() {
     demo.signal("INT");
     let (status, _) = demo.ended();
     assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn the_start_says_whom_keys_serve() {
+    let gateway = Gateway::always(Move::accepted());
+    for (store, said) in
+        [("off", "refused"), ("memory", "serve one replica"), ("redis", "shared by all replicas")]
+    {
+        // Nobody listens there: the bridge starts without Redis too.
+        let redis = [("BRIDGE_IDEMPOTENCY", store), ("BRIDGE_REDIS_URL", "redis://127.0.0.1:1")];
+        let mut bridge = Program::serve(&gateway.url(), &redis);
+        let line = bridge.line_with("Idempotency-Key: ");
+        assert!(line.contains(said), "{line}");
+        let address = bridge.address();
+        let request = format!(
+            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+             Idempotency-Key: k\r\nContent-Length: {}\r\n\r\n{BODY}",
+            BODY.len()
+        );
+        let reply = Reply::of(wire::send_raw(address, request.as_bytes()));
+        match store {
+            "off" => drop(reply.problem("validation_failed")),
+            "memory" => assert_eq!(reply.status, 200),
+            _ => {
+                assert_eq!(reply.header("retry-after"), Some("2"));
+                reply.problem("idempotency_store_unavailable");
+                assert!(bridge.line_with("\"push\"").contains("Redis cannot be used"));
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod flipping;
 pub(crate) mod gateway;
 pub(crate) mod program;
+pub(crate) mod redis;
 pub(crate) mod signature;
 pub(crate) mod tls;
 pub(crate) mod wire;

@@ -1,0 +1,398 @@
+//! Several bridges on one Redis, and what happens when a bridge or Redis dies.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::support::flipping::Random;
+use super::support::redis::RedisServer;
+use super::support::{APP_SECRET, BODY, Call, Gateway, Move, Program, Reply, TestApp, wire};
+
+const KEY: &str = "key-canary-4f1d";
+
+fn request(case: &str, key: Option<&str>, body: &str) -> String {
+    let key = key.map(|key| format!("Idempotency-Key: {key}\r\n")).unwrap_or_default();
+    format!(
+        "POST /mediations/{case}/result HTTP/1.1\r\nHost: b\r\n{key}Content-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn push(address: SocketAddr, case: &str, key: Option<&str>) -> Reply {
+    Reply::of(wire::send_raw(address, request(case, key, BODY).as_bytes()))
+}
+
+fn serve(gateway: &Gateway, redis: &RedisServer, changes: &[(&str, &str)]) -> Program {
+    let store = redis.variables();
+    let store = store.each_ref().map(|(name, value)| (*name, value.as_str()));
+    Program::serve(&gateway.url(), &[&store, [("BRIDGE_WORKERS", "1")].as_slice(), changes].concat())
+}
+
+fn case_of(call: &Call) -> String {
+    call.req()["mediation_case_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_thousand_callers_of_three_processes_share_one_execution() {
+    let Some(redis) = RedisServer::start() else { return };
+    let gateway = Gateway::always(Move::After(Duration::from_millis(300), Box::new(Move::accepted())));
+    let mut bridges: Vec<Program> = (0..3).map(|_| serve(&gateway, &redis, &[])).collect();
+    let addresses: Vec<SocketAddr> = bridges.iter_mut().map(Program::address).collect();
+    let callers: Vec<_> = (0..1_000)
+        .map(|number| {
+            let address = addresses[number % addresses.len()];
+            let caller = thread::Builder::new().stack_size(128 * 1024);
+            caller
+                .spawn(move || {
+                    loop {
+                        let reply = push(address, "case", Some(KEY));
+                        if reply.status != 409 {
+                            break (
+                                reply.status,
+                                reply.header("idempotent-replayed").is_some(),
+                                reply.json(),
+                            );
+                        }
+                        reply.problem("idempotency_in_flight");
+                        thread::sleep(Duration::from_millis(100));
+                    }
+                })
+                .unwrap()
+        })
+        .collect();
+    let mut answers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut replayed = 0;
+    for caller in callers {
+        let (status, replay, body) = caller.join().unwrap();
+        assert_eq!(status, 200, "{body}");
+        replayed += usize::from(replay);
+        *answers.entry(body.to_string()).or_default() += 1;
+    }
+    assert_eq!(gateway.calls().len(), 1, "executions");
+    assert_eq!(answers.into_values().collect::<Vec<_>>(), [1_000], "all get the same answer");
+    assert_eq!(replayed, 999);
+}
+
+#[test]
+fn a_key_whose_holder_was_killed_works_again_and_tells_the_doubt() {
+    let Some(redis) = RedisServer::start() else { return };
+    let gateway = Gateway::start(|number, _| match number {
+        0 => Move::Stall(Vec::new()),
+        _ => Move::accepted(),
+    });
+    let deadline = [("BRIDGE_DEADLINE", "2s"), ("TOP_CONNECT_TIMEOUT", "1s")];
+    let mut holder = serve(&gateway, &redis, &deadline);
+    let mut other = serve(&gateway, &redis, &deadline);
+    let (held, address) = (holder.address(), other.address());
+    let mut socket = TcpStream::connect(held).unwrap();
+    socket.write_all(request("case", Some(KEY), BODY).as_bytes()).unwrap();
+    while gateway.calls().is_empty() {
+        thread::yield_now();
+    }
+    holder.signal("KILL");
+    let killed = Instant::now();
+    let freed = loop {
+        let reply = push(address, "case", Some(KEY));
+        if reply.status != 409 {
+            break reply;
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert!(killed.elapsed() < Duration::from_secs(2 + 5), "{:?}", killed.elapsed());
+    assert!(killed.elapsed() > Duration::from_secs(1), "the claim did not hold: {:?}", killed.elapsed());
+    assert_eq!((freed.status, &freed.json()["prior_outcome"]), (200, &"unknown".into()));
+    assert_eq!(freed.header("idempotent-replayed"), None);
+    let replay = push(address, "case", Some(KEY));
+    assert_eq!((replay.status, &replay.json()["prior_outcome"]), (200, &"unknown".into()));
+    assert_eq!(gateway.calls().len(), 2);
+}
+
+#[test]
+fn a_record_that_redis_loses_costs_no_true_answer() {
+    let Some(mut redis) = RedisServer::start() else { return };
+    let gateway = Gateway::always(Move::After(Duration::from_millis(500), Box::new(Move::accepted())));
+    let mut bridge = serve(&gateway, &redis, &[]);
+    let address = bridge.address();
+    thread::scope(|scope| {
+        let pushed = scope.spawn(|| push(address, "case", Some(KEY)));
+        while gateway.calls().is_empty() {
+            thread::yield_now();
+        }
+        redis.kill();
+        let reply = pushed.join().unwrap();
+        assert_eq!((reply.status, &reply.json()["outcome"]), (200, &"accepted".into()));
+    });
+    let line = bridge.line_with("not kept under its Idempotency-Key");
+    assert!(line.contains("\"level\":\"ERROR\"") && line.contains("\"push.outcome\":\"accepted\""), "{line}");
+
+    // Back before the push is over, and empty: the record is written all the same.
+    redis.restart();
+    thread::scope(|scope| {
+        let pushed = scope.spawn(|| push(address, "other", Some(KEY)));
+        while gateway.calls().len() < 2 {
+            thread::yield_now();
+        }
+        redis.kill();
+        redis.restart();
+        assert_eq!(pushed.join().unwrap().status, 200);
+    });
+    assert_eq!(push(address, "other", Some(KEY)).header("idempotent-replayed"), Some("true"));
+}
+
+/// What callers were told in one phase of a test.
+#[derive(Default)]
+struct Told {
+    counts: BTreeMap<(&'static str, String), usize>,
+    slowest: Duration,
+}
+
+#[test]
+fn redis_may_die_hang_and_come_back_under_load() {
+    let Some(mut redis) = RedisServer::start() else { return };
+    let gateway = Gateway::always(Move::accepted());
+    let mut bridge = serve(&gateway, &redis, &[]);
+    let address = bridge.address();
+    let (over, number) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let told = Mutex::new(Told::default());
+    let outcomes = Mutex::new(HashMap::new());
+    let take = || std::mem::take(&mut *told.lock().unwrap());
+    let count = |told: &Told, kind: &'static str, code: &str| {
+        told.counts.get(&(kind, code.to_owned())).copied().unwrap_or(0)
+    };
+    let phases = thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    let number = number.fetch_add(1, Ordering::SeqCst);
+                    let case = format!("case-{number}");
+                    let key = (number % 2 == 0).then_some(KEY);
+                    let begun = Instant::now();
+                    let reply = push(address, &case, key);
+                    let took = begun.elapsed();
+                    let body = reply.json();
+                    let code = body["code"].as_str().unwrap_or("accepted").to_owned();
+                    outcomes.lock().unwrap().insert(case, body["outcome"].as_str().unwrap().to_owned());
+                    let mut told = told.lock().unwrap();
+                    told.slowest = told.slowest.max(took);
+                    *told
+                        .counts
+                        .entry((if key.is_some() { "keyed" } else { "unkeyed" }, code))
+                        .or_default() += 1;
+                    drop(told);
+                    assert!(took < Duration::from_secs(3), "hung for {took:?}");
+                }
+            });
+        }
+        let mut phases = Vec::new();
+        let mut phase = |name: &'static str, enough: &dyn Fn(&Told) -> bool| {
+            let begun = Instant::now();
+            while !enough(&told.lock().unwrap()) {
+                assert!(
+                    begun.elapsed() < Duration::from_secs(30),
+                    "{name}: {:?}",
+                    told.lock().unwrap().counts
+                );
+                thread::sleep(Duration::from_millis(5));
+            }
+            let ready = Reply::of(wire::send_raw(address, b"GET /readyz HTTP/1.1\r\nHost: b\r\n\r\n"));
+            assert_eq!(ready.status, 200, "{name}");
+            phases.push((name, take()));
+        };
+        let served = |told: &Told| {
+            count(told, "keyed", "accepted") >= 100 && count(told, "unkeyed", "accepted") >= 100
+        };
+        let refused = |told: &Told| {
+            count(told, "keyed", "idempotency_store_unavailable") >= 50
+                && count(told, "unkeyed", "accepted") >= 50
+        };
+        phase("healthy", &served);
+        redis.kill();
+        phase("killed", &refused);
+        redis.restart();
+        phase("restarted", &served);
+        redis.signal("STOP");
+        phase("hanging", &refused);
+        redis.signal("CONT");
+        phase("going on", &served);
+        over.store(true, Ordering::SeqCst);
+        phases
+    });
+
+    for (name, told) in &phases {
+        println!("{name}: slowest {:?}, {:?}", told.slowest, told.counts);
+        let codes: Vec<_> = told.counts.keys().map(|(kind, code)| (*kind, code.as_str())).collect();
+        for code in codes {
+            let known = matches!(code, (_, "accepted") | ("keyed", "idempotency_store_unavailable"));
+            assert!(known, "{name}: {code:?}");
+        }
+    }
+    let executed: Vec<String> = gateway.calls().iter().map(case_of).collect();
+    for (case, outcome) in outcomes.lock().unwrap().iter() {
+        let times = executed.iter().filter(|executed| *executed == case).count();
+        let expected = usize::from(outcome == "accepted");
+        assert!(matches!(outcome.as_str(), "accepted" | "not_executed"), "{case}: {outcome}");
+        assert_eq!(times, expected, "{case} was told {outcome}");
+    }
+}
+
+/// What retrying came to.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Requests made, retries included.
+    pushes: usize,
+    executed_twice: usize,
+    lies: usize,
+    missing: usize,
+}
+
+/// Pushes 500 cases through a gateway that executes and then may not say so, by callers that may not wait for
+/// their answer, and retries each as the README's guide says, with keys or without.
+fn retried(keyed: bool) -> Tally {
+    const CASES: usize = 500;
+    let random = Arc::new(Mutex::new(Random::default()));
+    let executed: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    let gateway = Gateway::start({
+        let (random, executed) = (Arc::clone(&random), Arc::clone(&executed));
+        move |_, call| {
+            let draw = random.lock().unwrap().below(100);
+            if draw >= 92 {
+                return Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#);
+            }
+            *executed.lock().unwrap().entry(case_of(call)).or_default() += 1;
+            let answer = match draw {
+                0..4 => Move::Stall(Vec::new()),
+                4..8 => Move::Reset,
+                8..12 => Move::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"alibaba_".to_vec()),
+                _ => Move::accepted(),
+            };
+            Move::After(Duration::from_millis(20), Box::new(answer))
+        }
+    });
+    let app = TestApp::with(
+        &gateway,
+        &[("BRIDGE_DEADLINE", "300ms"), ("TOP_CONNECT_TIMEOUT", "200ms"), ("TOP_MAX_ATTEMPTS", "1")],
+    );
+    let (next, pushes, lies) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for caller in 0..16 {
+            let (next, pushes, lies, executed, address) = (&next, &pushes, &lies, &executed, app.address);
+            scope.spawn(move || {
+                let mut own = Random::default();
+                for _ in 0..=caller {
+                    own.below(2);
+                }
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    if number >= CASES {
+                        return;
+                    }
+                    let case = format!("case-{number}");
+                    // As the guide says: the same key until there is an answer that is not to be retried.
+                    let mut doubt = false;
+                    loop {
+                        pushes.fetch_add(1, Ordering::SeqCst);
+                        if own.below(5) == 0 {
+                            // This time the caller does not wait for its answer, and cannot know.
+                            let mut socket = wire::connect(address);
+                            socket.write_all(request(&case, keyed.then_some(KEY), BODY).as_bytes()).unwrap();
+                            thread::sleep(Duration::from_millis(10));
+                            doubt = true;
+                            continue;
+                        }
+                        let reply = push(address, &case, keyed.then_some(KEY));
+                        let body = reply.json();
+                        doubt |= body["outcome"] == "unknown" || body["prior_outcome"] == "unknown";
+                        let told = body["outcome"] == "not_executed" && reply.status != 409;
+                        if told && !doubt && executed.lock().unwrap().contains_key(&case) {
+                            lies.fetch_add(1, Ordering::SeqCst);
+                        }
+                        if reply.status == 200 {
+                            break;
+                        }
+                        assert_eq!(body["retryable"], true, "{body}");
+                        thread::sleep(Duration::from_millis(30));
+                    }
+                }
+            });
+        }
+    });
+    let executed = executed.lock().unwrap();
+    Tally {
+        pushes: pushes.into_inner(),
+        executed_twice: executed.values().filter(|times| **times > 1).count(),
+        lies: lies.into_inner(),
+        missing: CASES - executed.len(),
+    }
+}
+
+#[test]
+fn retrying_with_keys_executes_everything_and_less_of_it_twice() {
+    let (with, without) = thread::scope(|scope| {
+        let (with, without) = (scope.spawn(|| retried(true)), scope.spawn(|| retried(false)));
+        (with.join().unwrap(), without.join().unwrap())
+    });
+    println!("with keys: {with:?}\nwithout: {without:?}");
+    for tally in [&with, &without] {
+        assert_eq!((tally.missing, tally.lies), (0, 0), "{tally:?}");
+        assert!(tally.pushes > 500, "nothing was retried: {tally:?}");
+    }
+    assert!(with.executed_twice * 3 < without.executed_twice * 2, "{with:?} {without:?}");
+}
+
+#[test]
+fn nothing_personal_and_no_secret_stands_in_redis() {
+    let Some(redis) = RedisServer::start() else { return };
+    let quote = "13812345678 张三 沟通内容";
+    let gateway = Gateway::start(move |number, _| match number {
+        0 => Move::success(&format!(
+            r#""is_success":true,"result":true,"state_code":"20000","extra_err_msg":"{quote}""#
+        )),
+        1 => Move::success(r#""is_success":false,"result":false,"state_code":"CLOSED""#),
+        2 => {
+            Move::error(&format!(r#""code":15,"sub_code":"isp.remote-service-timeout","sub_msg":"{quote}""#))
+        }
+        _ => Move::Stall(Vec::new()),
+    });
+    let token = "canary-token-b7e4a1d0";
+    let callers = format!("wms:{token}");
+    let changes = [("BRIDGE_CALLERS", callers.as_str()), ("BRIDGE_IDEMPOTENCY_TTL", "1h")];
+    let mut bridge = serve(&gateway, &redis, &changes);
+    let address = bridge.address();
+    let bytes = |case: &str| {
+        request(case, Some(KEY), BODY).replacen(
+            "Host: b",
+            &format!("Host: b\r\nAuthorization: Bearer {token}"),
+            1,
+        )
+    };
+    for (case, status) in [("case-canary-1", 200), ("case-canary-2", 422), ("case-canary-3", 504)] {
+        assert_eq!(Reply::of(wire::send_raw(address, bytes(case).as_bytes())).status, status);
+    }
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(bytes("case-canary-4").as_bytes()).unwrap();
+    while gateway.calls().len() < 4 {
+        thread::yield_now();
+    }
+    let dump = redis.dump();
+    assert_eq!(dump.iter().filter(|(key, ..)| key.ends_with(":claim")).count(), 1, "{dump:?}");
+    assert_eq!(dump.len(), 5, "{dump:?}");
+    for (key, life, value) in &dump {
+        // A claim lives for the deadline and a few seconds, a record for its hour.
+        let expected = if key.ends_with(":claim") { 8_000..=13_000 } else { 3_590_000..=3_613_000 };
+        assert!(expected.contains(life), "{key} lives for {life} ms");
+        let canaries =
+            ["张三", "张", "13812345678", "5678", "沟通", "wms", token, KEY, "canary", APP_SECRET, "123123"];
+        for canary in canaries {
+            assert!(!key.contains(canary) && !value.contains(canary), "{canary} in {key} {value}");
+        }
+    }
+    assert!(
+        dump.iter().any(|(_, _, value)| value.contains("CLOSED")),
+        "the answer itself is there: {dump:?}"
+    );
+}
