@@ -144,6 +144,25 @@ fn a_record_that_redis_loses_costs_no_true_answer() {
     assert_eq!(push(address, "other", Some(KEY)).header("idempotent-replayed"), Some("true"));
 }
 
+#[test]
+fn a_push_that_outlives_its_caller_is_recorded_before_its_bridge_stops() {
+    let Some(redis) = RedisServer::start() else { return };
+    let gateway = Gateway::always(Move::After(Duration::from_secs(1), Box::new(Move::accepted())));
+    let (mut stopping, mut other) = (serve(&gateway, &redis, &[]), serve(&gateway, &redis, &[]));
+    let mut socket = TcpStream::connect(stopping.address()).unwrap();
+    socket.write_all(request("case", Some(KEY), BODY).as_bytes()).unwrap();
+    while gateway.calls().is_empty() {
+        thread::yield_now();
+    }
+    drop(socket);
+    stopping.signal("TERM");
+    let (status, lines) = stopping.ended();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    let replay = push(other.address(), "case", Some(KEY));
+    assert_eq!((replay.status, replay.header("idempotent-replayed")), (200, Some("true")));
+    assert_eq!(gateway.calls().len(), 1);
+}
+
 /// What callers were told in one phase of a test.
 #[derive(Default)]
 struct Told {
