@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use crate::mediation::MediationResult;
-use crate::top::{Attempt, Class, Client, Fault, Said, request};
+use crate::top::{Class, Client, Fault, Said, request};
 use attempts::{Next, Situation};
 use ban::{Admission, Ban};
 use clock::Clock;
@@ -112,8 +112,13 @@ pub enum Trouble {
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The last call to TOP came to this, or, without a call, a ban stands.
+    /// The last call to TOP came to this.
     Top(Class),
+    /// A ban that TOP announced lasts: no call, or no further one, was made.
+    Banned {
+        /// How long it goes on.
+        remaining: Duration,
+    },
     /// As many pushes as allowed are calling TOP.
     Overloaded,
     /// The process is stopping and takes no more pushes.
@@ -255,12 +260,12 @@ impl Delivery {
         let Some(_place) = shared.place() else { return Report::uncalled(End::Overloaded) };
 
         let (mut attempts, mut top_time) = (0, Duration::ZERO);
-        let (mut said, mut fault) = (Said::default(), None);
         let (mut used, mut clock_corrected) = (Vec::new(), false);
-        let class = loop {
+        let (end, said, fault) = loop {
             let admission = shared.ban.admit(Instant::now());
             if let Admission::Banned { remaining } = admission {
-                break Class::RateLimited { ban: Some(remaining) };
+                // What an earlier call of this push came to is not why it ends.
+                break (End::Banned { remaining }, Said::default(), None);
             }
             let stamp = shared.clock.stamp(Timestamp::now(), &used);
             used.push(stamp);
@@ -281,13 +286,12 @@ impl Delivery {
                 remaining: deadline.saturating_duration_since(Instant::now()),
             };
             let class = attempt.class;
-            Attempt { said, fault, .. } = attempt;
             match attempts::next(class, &situation, fastrand::f64()) {
-                Next::Stop => break class,
+                Next::Stop => break (End::Top(class), attempt.said, attempt.fault),
                 Next::Again { wait } => sleep(wait).await,
             }
         };
-        Report { end: End::Top(class), attempts, said, top_time, fault, history: History::default() }
+        Report { end, attempts, said, top_time, fault, history: History::default() }
     }
 }
 
@@ -314,7 +318,8 @@ impl Report {
     pub fn outcome(&self) -> Outcome {
         match self.end {
             End::Top(class) => Outcome::of(class),
-            End::Overloaded
+            End::Banned { .. }
+            | End::Overloaded
             | End::ShuttingDown
             | End::KeyInFlight
             | End::KeyReused

@@ -34,12 +34,15 @@ struct Push {
 struct Origin {
     context: Context,
     caller: Option<String>,
+    /// The case, where the path holds a sound one.
+    case_id: Option<CaseId>,
 }
 
 /// The route's handler. What is wrong is told in this order: caller, media type, size, JSON, then everything
 /// else at once.
 pub async fn push(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
-    let mut origin = Origin { context: Context::of(&request), caller: None };
+    let case_id = case_id(request.uri().path()).ok();
+    let mut origin = Origin { context: Context::of(&request), caller: None, case_id };
     let answer = match take(&request, payload, &state, &mut origin).await {
         Ok(push) => deliver(push, state.delivery.clone(), origin).await,
         Err(problem) => {
@@ -155,6 +158,7 @@ impl Origin {
         PushLine {
             request_id: self.context.request_id.as_str(),
             caller: self.caller.as_deref(),
+            case_id: self.case_id.as_ref(),
             push,
             outcome: outcome.name(),
             code,
@@ -168,7 +172,7 @@ impl Origin {
         };
         tracing::error!(
             request.id = self.context.request_id.as_str(),
-            push.case_id = push.map(|push| push.case_id.as_str()),
+            push.case_id = self.case_id.as_ref().map(CaseId::as_str),
             push.outcome = outcome.name(),
             error = chain(lost),
             "what a push came to is not kept under its Idempotency-Key: a retry may run it again"

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::problem::prior_outcome;
 use crate::delivery::{Report, Trouble};
-use crate::mediation::{Content, MediationResult, MediatorName, MediatorPhone};
+use crate::mediation::{CaseId, Content, MediationResult, MediatorName, MediatorPhone};
 use crate::top::scrub::blank_quotes;
 
 /// A quote of a name or a telephone number is blanked from so many characters on.
@@ -23,6 +23,8 @@ pub struct PushLine<'a> {
     pub request_id: &'a str,
     /// Who pushed, where callers are configured.
     pub caller: Option<&'a str>,
+    /// The case, where the path holds a sound one.
+    pub case_id: Option<&'a CaseId>,
     /// The push, where it was sound.
     pub push: Option<&'a MediationResult>,
     /// The outcome's word.
@@ -47,7 +49,7 @@ impl PushLine<'_> {
         tracing::info!(
             request.id = self.request_id,
             caller = self.caller,
-            push.case_id = self.push.map(|push| push.case_id.as_str()),
+            push.case_id = self.case_id.map(CaseId::as_str),
             push.outcome = self.outcome,
             push.code = self.code,
             push.prior_outcome = self.report.and_then(|report| prior_outcome(report.history.in_doubt)),

@@ -1,5 +1,7 @@
 //! From what became of a push to what its caller is told. The one file that maps deliveries to problems.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::catalogue::Code;
@@ -54,6 +56,13 @@ pub fn answer(push: &MediationResult, report: &Report) -> Result<Accepted, Probl
                 replayed: history.replayed,
             });
         }
+        End::Banned { remaining } => {
+            let detail =
+                "A ban that TOP announced still lasts, so TOP was not called; Retry-After says how long.";
+            let mut problem = limited(Problem::new(Code::TopRateLimited, detail), remaining);
+            (problem.attempts, problem.in_doubt) = (Some(report.attempts), history.in_doubt);
+            return Err(problem);
+        }
         End::Overloaded => {
             let detail = "As many pushes as this bridge allows are calling TOP; nothing was sent.";
             return uncalled(Code::Overloaded, detail);
@@ -87,11 +96,16 @@ pub fn answer(push: &MediationResult, report: &Report) -> Result<Accepted, Probl
     problem.replayed = history.replayed;
     problem.top = Some(Box::new(top)).filter(|top| !top.is_empty());
     if let Class::RateLimited { ban: Some(ban) } = class {
-        // Cut to whole seconds upwards: whoever comes back a moment early would be refused once more.
-        let seconds = ban.as_secs() + u64::from(ban.subsec_nanos() > 0);
-        problem.retry_after = Some(seconds.max(1));
+        problem = limited(problem, ban);
     }
     Err(problem)
+}
+
+/// `problem` with the length of a ban as its `Retry-After`, in whole seconds, cut upwards: whoever comes back a
+/// moment early would be refused once more.
+fn limited(problem: Problem, ban: Duration) -> Problem {
+    let seconds = ban.as_secs() + u64::from(ban.subsec_nanos() > 0);
+    Problem { retry_after: Some(seconds.max(1)), ..problem }
 }
 
 /// The problem that a call's class is; acceptance is none, and a caller is told so before.
@@ -112,7 +126,7 @@ const fn code(class: Class) -> Code {
 fn detail(class: Class, report: &Report) -> &'static str {
     match &report.fault {
         Some(fault) => of_fault(fault),
-        None => of_class(class, report.attempts),
+        None => of_class(class),
     }
 }
 
@@ -131,13 +145,10 @@ const fn of_fault(fault: &Fault) -> &'static str {
     }
 }
 
-const fn of_class(class: Class, attempts: u32) -> &'static str {
+const fn of_class(class: Class) -> &'static str {
     match class {
         Class::Accepted => "TOP executed the push.",
         Class::Rejected => "TOP decided on the push and said no; top says why, where TOP gave a reason.",
-        Class::RateLimited { .. } if attempts == 0 => {
-            "A ban that TOP announced still lasts; TOP was not called. Retry-After says how long."
-        }
         Class::RateLimited { .. } => {
             "TOP refused the call for its frequency; Retry-After says how long to wait."
         }

@@ -45,17 +45,34 @@ pub struct Said {
     pub request_id: Option<String>,
 }
 
-/// Reads an answer that is whole, no redirect and within the size limit.
+/// Reads an answer that is no redirect and within the size limit. `delimited` is whether its end was told, by a
+/// length or by chunks: a body that ends with the connection may have been cut short.
 #[must_use]
-pub fn read(status: u16, body: &[u8]) -> Answer {
+pub fn read(status: u16, body: &[u8], delimited: bool) -> Answer {
     let envelope = envelope(body).unwrap_or_default();
     if let Some(error) = envelope.get(ERROR_ROOT).filter(|error| !error.is_null()) {
         read_error(error)
     } else if let Some(success) = envelope.get(SUCCESS_ROOT) {
         read_success(success)
     } else {
-        Answer { class: Class::of_status(status), said: Said::default(), enveloped: false }
+        let class = Class::of_status(status);
+        // What may be the remains of TOP's own answer proves nothing about the push.
+        let unproven = matches!(class, Class::RateLimited { .. }) && may_be_remains(body, delimited);
+        let class = if unproven { Class::BadResponse } else { class };
+        Answer { class, said: Said::default(), enveloped: false }
     }
+}
+
+/// Whether a body that is no envelope may be what is left of one: it names the success root, or it may have been
+/// cut short and begins as TOP's answers do.
+fn may_be_remains(body: &[u8], delimited: bool) -> bool {
+    let names_root = body.windows(SUCCESS_ROOT.len()).any(|window| window == SUCCESS_ROOT.as_bytes());
+    let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii_start();
+    let begins_like_one = [b"{".as_slice(), b"<?xml"].iter().any(|start| {
+        let length = start.len().min(text.len());
+        text.get(..length) == start.get(..length)
+    });
+    names_root || (!delimited && begins_like_one)
 }
 
 fn read_error(error: &Value) -> Answer {
@@ -185,11 +202,35 @@ mod tests {
     use super::*;
 
     fn success(members: &str) -> Class {
-        read(200, format!(r#"{{"{SUCCESS_ROOT}":{{{members}}}}}"#).as_bytes()).class
+        read(200, format!(r#"{{"{SUCCESS_ROOT}":{{{members}}}}}"#).as_bytes(), true).class
     }
 
     fn error(members: &str) -> Class {
-        read(200, format!(r#"{{"{ERROR_ROOT}":{{{members}}}}}"#).as_bytes()).class
+        read(200, format!(r#"{{"{ERROR_ROOT}":{{{members}}}}}"#).as_bytes(), true).class
+    }
+
+    #[test]
+    fn what_may_be_the_remains_of_an_answer_is_no_proof() {
+        let whole = format!(r#"{{"{SUCCESS_ROOT}":{{"is_success":true,"result":true}}}}"#);
+        let xml = format!(r#"<?xml version="1.0"?><{SUCCESS_ROOT}><result>true</result></{SUCCESS_ROOT}>"#);
+        let limited = Class::RateLimited { ban: None };
+        for (body, delimited, expected) in [
+            ("<html>Too Many Requests</html>".to_owned(), true, limited),
+            ("<html>Too Many".to_owned(), false, limited),
+            ("slow down".to_owned(), false, limited),
+            (r#"{"message":"slow down"}"#.to_owned(), true, limited),
+            (String::new(), true, limited),
+            (String::new(), false, Class::BadResponse),
+            ("<?x".to_owned(), false, Class::BadResponse),
+            (r#"{"message":"slow down"}"#.to_owned(), false, Class::BadResponse),
+            (whole[..60].to_owned(), false, Class::BadResponse),
+            (whole[..20].to_owned(), false, Class::BadResponse),
+            (format!("{whole}<!--host-->"), true, Class::BadResponse),
+            (xml, true, Class::BadResponse),
+        ] {
+            assert_eq!(read(429, body.as_bytes(), delimited).class, expected, "{delimited} {body}");
+        }
+        assert_eq!(read(429, &[b"\xff", whole.as_bytes()].concat(), true).class, Class::BadResponse);
     }
 
     #[test]
@@ -262,16 +303,16 @@ mod tests {
         for (members, class) in table {
             assert_eq!(error(members), class, "{members}");
         }
-        assert_eq!(read(200, br#"{"error_response":"text"}"#).class, Class::SystemError);
+        assert_eq!(read(200, br#"{"error_response":"text"}"#, true).class, Class::SystemError);
     }
 
     #[test]
     fn an_error_is_looked_at_before_a_success() {
         let good = r#"{"is_success":true,"result":true}"#;
         let both = format!(r#"{{"{SUCCESS_ROOT}":{good},"error_response":{{"code":7}}}}"#);
-        assert_eq!(read(200, both.as_bytes()).class, Class::RateLimited { ban: None });
+        assert_eq!(read(200, both.as_bytes(), true).class, Class::RateLimited { ban: None });
         let null = format!(r#"{{"error_response":null,"{SUCCESS_ROOT}":{good}}}"#);
-        assert_eq!(read(200, null.as_bytes()).class, Class::Accepted);
+        assert_eq!(read(200, null.as_bytes(), true).class, Class::Accepted);
     }
 
     #[test]
@@ -280,7 +321,7 @@ mod tests {
             "\u{feff} {{\"{SUCCESS_ROOT}\":{{\"is_success\":false,\"result\":true,\"new\":[{{}}],\
              \"extra_err_msg\":\"一\n\u{1}\\\"\\ud83d 二\\ud83d\\ude00\\\\\",\"request_id\":17}}}}"
         );
-        let answer = read(500, body.as_bytes());
+        let answer = read(500, body.as_bytes(), true);
         assert_eq!(answer.class, Class::Rejected);
         assert_eq!(answer.said.sub_msg.as_deref(), Some("一\n\u{1}\"\u{fffd} 二😀\\"));
         assert_eq!(answer.said.request_id.as_deref(), Some("17"));
@@ -291,12 +332,12 @@ mod tests {
         let bodies: [&[u8]; 8] =
             [b"", b"<html>", b"[]", b"{}", b"null", b"{\"result\":true}", b"\xff{}", b"<error_response/>"];
         for body in bodies {
-            assert_eq!(read(200, body).class, Class::BadResponse);
-            assert_eq!(read(404, body).class, Class::BadResponse);
-            assert_eq!(read(500, body).class, Class::BadResponse);
-            assert_eq!(read(429, body).class, Class::RateLimited { ban: None });
+            assert_eq!(read(200, body, true).class, Class::BadResponse);
+            assert_eq!(read(404, body, true).class, Class::BadResponse);
+            assert_eq!(read(500, body, true).class, Class::BadResponse);
+            assert_eq!(read(429, body, true).class, Class::RateLimited { ban: None });
             for status in [502, 503, 504] {
-                assert_eq!(read(status, body).class, Class::Unavailable);
+                assert_eq!(read(status, body, true).class, Class::Unavailable);
             }
         }
     }
@@ -307,7 +348,7 @@ mod tests {
             status in 100_u16..=599,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
-            prop_assert_ne!(read(status, &body).class, Class::Accepted);
+            prop_assert_ne!(read(status, &body, true).class, Class::Accepted);
         }
 
         #[test]
@@ -320,12 +361,12 @@ mod tests {
             if let Some(place) = damaged.get_mut(at) {
                 *place = byte;
             }
-            prop_assert_ne!(read(200, &damaged).class, Class::Accepted);
+            prop_assert_ne!(read(200, &damaged, true).class, Class::Accepted);
         }
 
         #[test]
         fn json_soup_never_panics(text in r#"(\{|\}|"|\\|\\u[dD][89abcdef][0-9a-f]{2}|:|,|error_response|code|true|[ -~]|[\x00-\x1f]|张){0,60}"#) {
-            prop_assert_ne!(read(200, text.as_bytes()).class, Class::Accepted);
+            prop_assert_ne!(read(200, text.as_bytes(), true).class, Class::Accepted);
         }
     }
 }

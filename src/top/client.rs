@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue, TRANSFER_ENCODING};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -92,11 +92,13 @@ impl Fault {
 #[error("the HTTP client cannot be built")]
 pub struct ClientError(#[source] reqwest::Error);
 
-/// An HTTP answer that arrived whole.
+/// An HTTP answer that came to its end.
 struct Whole {
     status: u16,
     date: Option<SystemTime>,
     body: Vec<u8>,
+    /// Whether the body's end was told, and not only that the connection ended.
+    delimited: bool,
 }
 
 impl Client {
@@ -132,7 +134,8 @@ impl Client {
         let SignedForm { body, signature } = self.credentials.sign_form(req, timestamp);
         match self.call(body, deadline).await {
             Ok(whole) => {
-                let Answer { class, said, enveloped } = answer::read(whole.status, &whole.body);
+                let Answer { class, said, enveloped } =
+                    answer::read(whole.status, &whole.body, whole.delimited);
                 let said = self.scrubbed(said, signature.as_str());
                 Attempt { class, said, answered: enveloped, date: whole.date, fault: None }
             }
@@ -188,6 +191,8 @@ async fn read_whole(mut response: reqwest::Response) -> Result<Result<Whole, Fau
     }
     let date =
         response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let delimited =
+        [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| response.headers().contains_key(name));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_ANSWER {
@@ -195,7 +200,7 @@ async fn read_whole(mut response: reqwest::Response) -> Result<Result<Whole, Fau
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Ok(Whole { status: status.as_u16(), date, body }))
+    Ok(Ok(Whole { status: status.as_u16(), date, body, delimited }))
 }
 
 /// Whether the request was begun, settled once and for all by whoever asks first.

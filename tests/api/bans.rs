@@ -1,5 +1,8 @@
 //! Bans and clocks: what TOP says once holds for every worker.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::support::{BODY, Gateway, Move, TestApp};
@@ -49,6 +52,39 @@ fn a_ban_holds_for_every_worker_without_calling_top() {
     }
     assert_eq!(gateway.calls().len(), 1);
     assert!((45..=50).contains(&gauge(&app, "mediation_bridge_top_ban_remaining_seconds")));
+}
+
+#[test]
+fn a_retry_that_meets_a_ban_says_so_and_nothing_of_the_call_before() {
+    const JSON: [(&str, &str); 1] = [("Content-Type", "application/json")];
+    let banned = Arc::new(AtomicBool::new(false));
+    let gateway = Gateway::start({
+        let banned = Arc::clone(&banned);
+        move |_, call| {
+            if call.req()["mediation_case_id"] == "second" {
+                return Move::error(r#""code":7,"sub_msg":"This ban will last for 9 more seconds""#);
+            }
+            while !banned.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#)
+        }
+    });
+    let app = TestApp::start(&gateway);
+    let body = thread::scope(|scope| {
+        let first = scope.spawn(|| app.push_with("first", &JSON, BODY.as_bytes()));
+        while gateway.calls().is_empty() {
+            thread::yield_now();
+        }
+        assert_eq!(app.push_with("second", &JSON, BODY.as_bytes()).status, 429);
+        banned.store(true, Ordering::SeqCst);
+        first.join().unwrap().problem("top_rate_limited")
+    });
+    assert_eq!(
+        (&body["outcome"], &body["attempts"], body.get("top")),
+        (&"not_executed".into(), &1.into(), None)
+    );
+    assert!(body["detail"].as_str().unwrap().starts_with("A ban that TOP announced still lasts"), "{body}");
 }
 
 #[test]

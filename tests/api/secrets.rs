@@ -90,4 +90,6 @@ fn no_canary_leaves_by_log_or_answer() {
     assert!(log.contains("金*") && log.contains("139****4321"), "masked, they are there");
     let pushes = lines.iter().filter(|line| line.contains("\"message\":\"push\"")).count();
     assert_eq!(pushes, answers.len(), "one line a push");
+    let named = lines.iter().filter(|line| line.contains(&format!("\"push.case_id\":\"{CASE}\""))).count();
+    assert_eq!(named, answers.len() - 1, "each names its case, but for the one without a sound one");
 }
