@@ -1,26 +1,70 @@
-//! What the process tells of itself: where log lines go and in what form.
+//! What the process tells of itself: which log lines there are, in what form, and that none of them holds up a push.
+//!
+//! Lines go into a [`queue`] and are written by a thread of its own. It knows nothing of what is logged.
 
+mod queue;
+
+use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::settings::{LogFormat, LogSettings};
+use queue::Queue;
 
-/// Starts logging to `writer`, and logs panics from now on. Later calls change nothing.
-pub fn init<W>(settings: &LogSettings, writer: W)
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
+/// How long the last lines may take to be written when the process ends.
+const LAST_LINES: Duration = Duration::from_secs(3);
+
+/// The process's log. There is one, and it lives as long as the process.
+static LOG: OnceLock<Queue> = OnceLock::new();
+
+/// Writes what is left when it is dropped: keep it until the process ends.
+#[must_use]
+#[derive(Debug)]
+pub struct Log(());
+
+/// Starts logging to `output`, and logs panics from now on. A second start in one process changes nothing.
+///
+/// # Errors
+/// When the output or the thread that writes to it cannot be had.
+pub fn init(settings: &LogSettings, output: &(impl AsFd + IsTerminal)) -> io::Result<Log> {
+    if LOG.get().is_some() {
+        return Ok(Log(()));
+    }
+    // Straight to the file: the standard library's own buffer would be locked and searched for line ends once more.
+    let file = File::from(output.as_fd().try_clone_to_owned()?);
+    let queue = LOG.get_or_init(Queue::default);
+    queue.write_to(file)?;
     let filter = EnvFilter::try_new(&settings.directives).unwrap_or_default();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    // A second start in one process, as in tests, keeps the first subscriber.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone()).with_target(false);
+    // Only a second start could find a subscriber here.
     let _ = match settings.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_target(false).try_init(),
-        LogFormat::Text => builder.with_target(false).with_ansi(io::stdout().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.with_ansi(output.is_terminal()).try_init(),
     };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        tracing::error!(panic.place = place, panic.message = panic.payload_as_str(), "panic");
+        // A text that was put together when it happened may hold anything, also what must not be logged.
+        let message = panic.payload().downcast_ref::<&'static str>();
+        tracing::error!(panic.place = place, panic.message = message, "panic");
     }));
+    Ok(Log(()))
+}
+
+/// Log lines that were dropped since the process began, because nobody read them fast enough.
+#[must_use]
+pub fn lines_dropped() -> u64 {
+    LOG.get().map_or(0, Queue::dropped)
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(queue) = LOG.get() {
+            queue.flush(LAST_LINES);
+        }
+    }
 }

@@ -25,7 +25,7 @@ const RESULT: &str = r#"{"result":"success","work_number":"123123","completed_ti
 
 /// Runs the demonstration.
 pub(super) fn demo(bind: SocketAddr) -> Result<(), Failure> {
-    telemetry::init(&for_people(), io::stderr);
+    let _log = telemetry::init(&for_people(), &io::stderr())?;
     System::new().block_on(run(bind))
 }
 

@@ -16,7 +16,7 @@ use crate::telemetry;
 /// Runs the bridge as the environment says.
 pub(super) fn serve() -> Result<(), Failure> {
     let settings = Settings::from_environment().map_err(Failure::Refused)?;
-    telemetry::init(&settings.log, io::stdout);
+    let _log = telemetry::init(&settings.log, &io::stdout())?;
     // A push under way takes two descriptors; the customary soft limit of 1024 would be met early.
     if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
         tracing::warn!(%error, "the limit of open files stays as it was");
@@ -50,7 +50,7 @@ pub(super) fn serve() -> Result<(), Failure> {
 
 /// Runs the simulated gateway.
 pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), Failure> {
-    telemetry::init(&for_people(), io::stdout);
+    let _log = telemetry::init(&for_people(), &io::stdout())?;
     System::new().block_on(async {
         let listener = server::listen(bind).map_err(|error| taken(bind, &error))?;
         tracing::info!(
