@@ -24,10 +24,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route, guard};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard};
 use serde::Serialize;
 
 use crate::delivery::Delivery;
+use crate::metrics::Metrics;
 use auth::Callers;
 use catalogue::Code;
 use problem::Problem;
@@ -39,6 +40,8 @@ pub struct State {
     pub delivery: Delivery,
     /// Who may push.
     pub callers: Callers,
+    /// What is counted, for all workers together.
+    pub metrics: Arc<Metrics>,
     /// The largest body, in bytes.
     pub max_body: usize,
     /// Whether a stop was asked for.
@@ -60,49 +63,37 @@ const READ: &str = "GET, HEAD";
 /// The methods of a route that is pushed to.
 const PUSH: &str = "POST";
 
+/// The pattern of the push's route.
+const PUSH_ROUTE: &str = "/mediations/{case_id}/result";
+
+/// The pattern of the route that a request met: what metrics and log call it.
+#[derive(Debug, Clone, Copy)]
+struct RoutePattern(&'static str);
+
 /// Registers every route.
 pub fn configure(state: State) -> impl FnOnce(&mut ServiceConfig) {
     let swagger_ui = state.docs.swagger_ui;
     move |config| {
         config
             .app_data(Data::new(state))
-            .service(
-                web::resource("/mediations/{case_id}/result")
-                    .route(web::post().to(push::push))
-                    .default_service(not_allowed(PUSH)),
-            )
-            .service(
-                web::resource("/livez").route(read().to(health::livez)).default_service(not_allowed(READ)),
-            )
-            .service(
-                web::resource("/readyz").route(read().to(health::readyz)).default_service(not_allowed(READ)),
-            )
-            .service(
-                web::resource("/metrics")
-                    .route(read().to(metrics::metrics))
-                    .default_service(not_allowed(READ)),
-            )
-            .service(
-                web::resource("/openapi.json")
-                    .route(read().to(docs::openapi))
-                    .default_service(not_allowed(READ)),
-            );
+            .service(resource(PUSH_ROUTE, PUSH).route(web::post().to(push::push)))
+            .service(resource("/livez", READ).route(read().to(health::livez)))
+            .service(resource("/readyz", READ).route(read().to(health::readyz)))
+            .service(resource("/metrics", READ).route(read().to(metrics::metrics)))
+            .service(resource("/openapi.json", READ).route(read().to(docs::openapi)));
         if swagger_ui {
             config
-                .service(web::resource("/").route(read().to(docs::home)).default_service(not_allowed(READ)))
-                .service(
-                    web::resource("/swagger-ui")
-                        .route(read().to(docs::home))
-                        .default_service(not_allowed(READ)),
-                )
-                .service(
-                    web::resource("/swagger-ui/{file:.*}")
-                        .route(read().to(docs::page))
-                        .default_service(not_allowed(READ)),
-                );
+                .service(resource("/", READ).route(read().to(docs::home)))
+                .service(resource("/swagger-ui", READ).route(read().to(docs::home)))
+                .service(resource("/swagger-ui/{file:.*}", READ).route(read().to(docs::page)));
         }
         config.default_service(web::to(not_found));
     }
+}
+
+/// A path, known by its pattern, where every method but those of its routes is told which are allowed.
+fn resource(pattern: &'static str, allow: &'static str) -> Resource {
+    web::resource(pattern).app_data(RoutePattern(pattern)).default_service(not_allowed(allow))
 }
 
 /// A route for GET, and for HEAD, which is the same without the body.

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`outcome`] is the promise that callers build on, [`attempts`] the pure decision to try
 //! again, [`clock`] the time that TOP believes in, [`ban`] what TOP forbade for a while, [`idempotency`] what
-//! callers may repeat without harm. It knows no HTTP: the report says what happened, and whoever asked puts it
+//! callers may repeat without harm, [`report`] what became of a push. It knows no HTTP: the report says what happened, and whoever asked puts it
 //! into words.
 
 pub mod attempts;
@@ -10,6 +10,7 @@ pub mod ban;
 pub mod clock;
 pub mod idempotency;
 pub mod outcome;
+pub mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -21,12 +22,13 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
 use crate::mediation::MediationResult;
-use crate::top::{Class, Client, Fault, Said, request};
+use crate::top::{Class, Client, Said, request};
 use attempts::{Next, Situation};
 use ban::{Admission, Ban};
 use clock::Clock;
-use idempotency::{Decision, IdempotencyKey, Keys, Settled, Standing, StoreError, Verdict};
+use idempotency::{IdempotencyKey, Keys, Standing};
 pub use outcome::Outcome;
+pub use report::{Call, End, History, Report, Trouble};
 
 /// What bounds deliveries.
 #[derive(Debug, Clone, Copy)]
@@ -67,70 +69,6 @@ pub struct Keyed<'a> {
     pub key: &'a IdempotencyKey,
 }
 
-/// What became of a push.
-#[derive(Debug)]
-pub struct Report {
-    /// How it ended.
-    pub end: End,
-    /// Calls to TOP that were begun.
-    pub attempts: u32,
-    /// What TOP said in its last answer, scrubbed of credentials but not of what it quotes of the request.
-    pub said: Said,
-    /// The time spent in calls to TOP.
-    pub top_time: Duration,
-    /// What went wrong on the way in the last call, where something did.
-    pub fault: Option<Fault>,
-    /// What the push's key had to do with it.
-    pub history: History,
-}
-
-/// What an Idempotency-Key had to do with a push.
-#[derive(Debug, Default)]
-pub struct History {
-    /// Whether an earlier push with the key may have been executed.
-    pub in_doubt: bool,
-    /// Whether this is what an earlier push came to.
-    pub replayed: bool,
-    /// Why the store could not say how the key stands, or not keep what the push came to.
-    pub trouble: Option<Trouble>,
-}
-
-/// Trouble with the store of Idempotency-Keys.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// It could not say how the key stands, so nothing was pushed.
-    #[error("the store of Idempotency-Keys cannot be used")]
-    Unavailable(#[source] StoreError),
-    /// It did not take what the push came to.
-    #[error("the store of Idempotency-Keys did not take the outcome")]
-    NotKept(#[source] StoreError),
-    /// The push took longer than its claim lived, and another has the key since.
-    #[error("the Idempotency-Key has gone to another push")]
-    Superseded,
-}
-
-/// How a delivery ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The last call to TOP came to this.
-    Top(Class),
-    /// A ban that TOP announced lasts: no call, or no further one, was made.
-    Banned {
-        /// How long it goes on.
-        remaining: Duration,
-    },
-    /// As many pushes as allowed are calling TOP.
-    Overloaded,
-    /// The process is stopping and takes no more pushes.
-    ShuttingDown,
-    /// Another push with the same key and request is under way.
-    KeyInFlight,
-    /// The key belongs to another request.
-    KeyReused,
-    /// The store of keys cannot be used.
-    StoreUnavailable,
-}
-
 /// How many calls of one push were begun, readable while it runs: it tells whether a push whose task died
 /// may have been executed.
 pub type Begun = Arc<AtomicU32>;
@@ -159,6 +97,12 @@ impl Shared {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.limits.max_in_flight.saturating_sub(self.places.available_permits())
+    }
+
+    /// How many may call TOP at once.
+    #[must_use]
+    pub fn max_in_flight(&self) -> usize {
+        self.limits.max_in_flight
     }
 
     /// Seconds by which TOP's clock is taken to be ahead of this machine's.
@@ -259,20 +203,19 @@ impl Delivery {
         }
         let Some(_place) = shared.place() else { return Report::uncalled(End::Overloaded) };
 
-        let (mut attempts, mut top_time) = (0, Duration::ZERO);
-        let (mut used, mut clock_corrected) = (Vec::new(), false);
+        let (mut attempts, mut calls, mut clock_corrected) = (0, Vec::<Call>::new(), false);
         let (end, said, fault) = loop {
             let admission = shared.ban.admit(Instant::now());
             if let Admission::Banned { remaining } = admission {
                 // What an earlier call of this push came to is not why it ends.
                 break (End::Banned { remaining }, Said::default(), None);
             }
-            let stamp = shared.clock.stamp(Timestamp::now(), &used);
-            used.push(stamp);
+            let used = |stamp| calls.iter().any(|call| call.stamp == stamp);
+            let stamp = shared.clock.stamp(Timestamp::now(), used);
             attempts = begun.fetch_add(1, Ordering::AcqRel) + 1;
             let called = Instant::now();
             let attempt = self.client.push(req, clock::gmt8(stamp), deadline).await;
-            top_time += called.elapsed();
+            calls.push(Call { stamp, class: attempt.class, took: called.elapsed() });
 
             shared.ban.learn(admission, &attempt, Instant::now());
             let corrected = !clock_corrected
@@ -291,43 +234,6 @@ impl Delivery {
                 Next::Again { wait } => sleep(wait).await,
             }
         };
-        Report { end, attempts, said, top_time, fault, history: History::default() }
-    }
-}
-
-impl Report {
-    /// A push that came to its end without a call to TOP.
-    #[must_use]
-    pub fn uncalled(end: End) -> Self {
-        let (said, history) = (Said::default(), History::default());
-        Self { end, attempts: 0, said, top_time: Duration::ZERO, fault: None, history }
-    }
-
-    fn replayed(verdict: Verdict) -> Self {
-        let Verdict { decision, attempts, in_doubt, said } = verdict;
-        let class = match decision {
-            Decision::Accepted => Class::Accepted,
-            Decision::Rejected => Class::Rejected,
-        };
-        let history = History { in_doubt, replayed: true, trouble: None };
-        Self { attempts, said, history, ..Self::uncalled(End::Top(class)) }
-    }
-
-    /// Whether the push was executed.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        match self.end {
-            End::Top(class) => Outcome::of(class),
-            End::Banned { .. }
-            | End::Overloaded
-            | End::ShuttingDown
-            | End::KeyInFlight
-            | End::KeyReused
-            | End::StoreUnavailable => Outcome::NotExecuted,
-        }
-    }
-
-    fn settled(&self) -> Settled<'_> {
-        Settled { outcome: self.outcome(), attempts: self.attempts, said: &self.said }
+        Report { end, attempts, said, calls, fault, history: History::default() }
     }
 }

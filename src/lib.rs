@@ -11,14 +11,14 @@
 //! | [`api`] | the REST face: routes, problems, OpenAPI |
 //! | [`server`] | the running bridge: build, run, drain |
 //! | [`settings`] | environment variables in, checked settings out |
-//! | [`telemetry`] | where log lines go |
-//! | [`metrics`] | every metric's name |
+//! | [`telemetry`] | which log lines there are, and how they get out |
+//! | [`metrics`] | every metric, and the page of them |
 //! | [`sandbox`] | a simulated gateway, for trying and testing |
 //! | [`cli`] | the subcommands |
 //!
 //! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `top → mediation`,
 //! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
-//! `api → metrics`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps it so.
+//! `api → {metrics, telemetry}`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps it so.
 
 pub mod api;
 pub mod cli;

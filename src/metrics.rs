@@ -1,37 +1,294 @@
-//! Every metric's name, in one place, and the text format that Prometheus reads.
+//! Every metric's name, in one place, and the page that Prometheus reads.
 //!
-//! Values come in as plain numbers; what they measure stays where it is known.
+//! Values come in as plain numbers and words; what they measure stays where it is known. A label's words are closed
+//! sets: never a case, a caller or a text of TOP's.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 /// The media type of the text format, version 0.0.4.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A value that goes up and down. Units are base units and part of the name.
-#[derive(Debug, Clone, Copy)]
-pub struct Gauge {
-    name: &'static str,
-    help: &'static str,
+/// The upper bounds of both histograms, in seconds: around a millisecond for what the bridge answers by itself, and up
+/// to three times the customary deadline.
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// What one bridge measures, all its workers together.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pushes: IntCounterVec,
+    requests: HistogramVec,
+    attempts: HistogramVec,
+    bans: IntCounter,
+    keys: IntCounterVec,
+    not_kept: IntCounter,
+    in_flight: IntGauge,
+    in_flight_limit: IntGauge,
+    ban_remaining: IntGauge,
+    clock_skew: IntGauge,
+    lines_dropped: IntCounter,
+    /// Held while a page is made, which first brings the last five up to date.
+    page: Mutex<()>,
 }
 
-/// Seconds by which TOP's clock is taken to be ahead of this machine's.
-pub const CLOCK_SKEW: Gauge = Gauge {
-    name: "mediation_bridge_top_clock_skew_seconds",
-    help: "Seconds by which TOP's clock is taken to be ahead of this machine's.",
-};
-/// Pushes that call TOP now.
-pub const IN_FLIGHT: Gauge =
-    Gauge { name: "mediation_bridge_pushes_in_flight", help: "Pushes that call TOP now." };
-/// Seconds for which the ban goes on that TOP announced.
-pub const BAN: Gauge = Gauge {
-    name: "mediation_bridge_top_ban_remaining_seconds",
-    help: "Seconds for which the ban goes on that TOP announced; 0 without one.",
-};
+/// What is asked for at the moment that a page is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Pushes that call TOP.
+    pub in_flight: usize,
+    /// How many may.
+    pub in_flight_limit: usize,
+    /// How long the ban goes on that TOP announced.
+    pub ban_remaining: Duration,
+    /// Seconds by which TOP's clock is taken to be ahead.
+    pub clock_skew: i64,
+    /// Log lines that were dropped since the process began.
+    pub lines_dropped: u64,
+}
 
-/// The page that Prometheus reads.
-#[must_use]
-pub fn page(values: &[(Gauge, i64)]) -> String {
-    let line = |(gauge, value): &(Gauge, i64)| {
-        let Gauge { name, help } = gauge;
-        format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n")
+/// The words of the labels that are known from the start. Each begins with 0, so that a first increase shows.
+#[derive(Debug)]
+pub struct Words<'a> {
+    /// Pairs of `outcome` and `code`.
+    pub pushes: &'a [(&'static str, &'static str)],
+    /// `class`.
+    pub classes: &'a [&'static str],
+    /// `standing`.
+    pub standings: &'a [&'static str],
+}
+
+impl Metrics {
+    /// Metrics that have seen nothing yet.
+    ///
+    /// # Panics
+    /// Never: names and labels are constants, and a test makes them all.
+    #[must_use]
+    pub fn new(words: &Words<'_>) -> Self {
+        let registry = Registry::new();
+        let metrics = Self {
+            pushes: counters(
+                "mediation_bridge_pushes_total",
+                "Pushes that came to their end, by outcome and by code: accepted, or the problem's.",
+                &["outcome", "code"],
+            ),
+            requests: histograms(
+                "mediation_bridge_http_request_duration_seconds",
+                "From a request's arrival to its answer, by the route's pattern, method and status.",
+                &["route", "method", "status"],
+            ),
+            attempts: histograms(
+                "mediation_bridge_top_attempt_duration_seconds",
+                "One call to TOP, by what it came to.",
+                &["class"],
+            ),
+            bans: counter("mediation_bridge_top_bans_total", "Answers of TOP that announced a ban."),
+            keys: counters(
+                "mediation_bridge_idempotency_keys_total",
+                "Pushes that carried an Idempotency-Key, by how it stood.",
+                &["standing"],
+            ),
+            not_kept: counter(
+                "mediation_bridge_idempotency_outcomes_not_kept_total",
+                "Outcomes that the store of Idempotency-Keys did not take: a retry may run the push again.",
+            ),
+            in_flight: gauge("mediation_bridge_pushes_in_flight", "Pushes that call TOP now."),
+            in_flight_limit: gauge(
+                "mediation_bridge_pushes_in_flight_limit",
+                "How many pushes may call TOP at once, BRIDGE_MAX_IN_FLIGHT.",
+            ),
+            ban_remaining: gauge(
+                "mediation_bridge_top_ban_remaining_seconds",
+                "Seconds for which the ban goes on that TOP announced; 0 without one.",
+            ),
+            clock_skew: gauge(
+                "mediation_bridge_top_clock_skew_seconds",
+                "Seconds by which TOP's clock is taken to be ahead of this machine's.",
+            ),
+            lines_dropped: counter(
+                "mediation_bridge_log_lines_dropped_total",
+                "Log lines that were dropped, because nobody read the log fast enough.",
+            ),
+            registry,
+            page: Mutex::new(()),
+        };
+        metrics.register(Box::new(ProcessCollector::for_self()));
+        metrics.register(Box::new(build_info()));
+        metrics.register(Box::new(metrics.pushes.clone()));
+        metrics.register(Box::new(metrics.requests.clone()));
+        metrics.register(Box::new(metrics.attempts.clone()));
+        metrics.register(Box::new(metrics.keys.clone()));
+        for gauge in
+            [&metrics.in_flight, &metrics.in_flight_limit, &metrics.ban_remaining, &metrics.clock_skew]
+        {
+            metrics.register(Box::new(gauge.clone()));
+        }
+        for counter in [&metrics.bans, &metrics.not_kept, &metrics.lines_dropped] {
+            metrics.register(Box::new(counter.clone()));
+        }
+        for (outcome, code) in words.pushes {
+            metrics.pushes.with_label_values(&[outcome, code]);
+        }
+        for class in words.classes {
+            metrics.attempts.with_label_values(&[class]);
+        }
+        for standing in words.standings {
+            metrics.keys.with_label_values(&[standing]);
+        }
+        metrics
+    }
+
+    fn register(&self, collector: Box<dyn Collector>) {
+        #[expect(clippy::expect_used, reason = "each name is registered once; a test makes them all")]
+        self.registry.register(collector).expect("a name of its own");
+    }
+
+    /// A push came to its end.
+    pub fn push(&self, outcome: &'static str, code: &'static str) {
+        self.pushes.with_label_values(&[outcome, code]).inc();
+    }
+
+    /// A request to `route`, a pattern, was answered after `took`.
+    pub fn request(&self, route: &'static str, method: &'static str, status: &str, took: Duration) {
+        self.requests.with_label_values(&[route, method, status]).observe(took.as_secs_f64());
+    }
+
+    /// A call to TOP came to `class` after `took`.
+    pub fn attempt(&self, class: &'static str, took: Duration) {
+        self.attempts.with_label_values(&[class]).observe(took.as_secs_f64());
+    }
+
+    /// TOP announced a ban.
+    pub fn ban(&self) {
+        self.bans.inc();
+    }
+
+    /// A push carried an Idempotency-Key that stood like this.
+    pub fn key(&self, standing: &'static str) {
+        self.keys.with_label_values(&[standing]).inc();
+    }
+
+    /// The store of Idempotency-Keys did not take what a push came to.
+    pub fn not_kept(&self) {
+        self.not_kept.inc();
+    }
+
+    /// The page that Prometheus reads.
+    #[must_use]
+    pub fn page(&self, now: &Now) -> String {
+        let _one_at_a_time = self.page.lock().unwrap_or_else(PoisonError::into_inner);
+        self.in_flight.set(whole(now.in_flight));
+        self.in_flight_limit.set(whole(now.in_flight_limit));
+        self.ban_remaining.set(whole(now.ban_remaining.as_secs()));
+        self.clock_skew.set(now.clock_skew);
+        self.lines_dropped.inc_by(now.lines_dropped.saturating_sub(self.lines_dropped.get()));
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_else(|error| {
+            tracing::error!(%error, "the metrics could not be written");
+            String::new()
+        })
+    }
+}
+
+fn whole(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+/// The value is always 1; what matters are the labels.
+fn build_info() -> IntGauge {
+    let options =
+        Opts::new("mediation_bridge_build_info", "Always 1; the version of the program is a label.");
+    let gauge = made(IntGauge::with_opts(options.const_label("version", env!("CARGO_PKG_VERSION"))));
+    gauge.set(1);
+    gauge
+}
+
+fn counter(name: &str, help: &str) -> IntCounter {
+    made(IntCounter::new(name, help))
+}
+
+fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    made(IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+fn gauge(name: &str, help: &str) -> IntGauge {
+    made(IntGauge::new(name, help))
+}
+
+fn histograms(name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+    made(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+}
+
+fn made<T>(metric: prometheus::Result<T>) -> T {
+    #[expect(clippy::expect_used, reason = "names, labels and bounds are constants; a test makes them all")]
+    metric.expect("a sound metric")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Now = Now {
+        in_flight: 3,
+        in_flight_limit: 1024,
+        ban_remaining: Duration::from_millis(70_900),
+        clock_skew: -1_200,
+        lines_dropped: 7,
     };
-    values.iter().map(line).collect::<Vec<_>>().concat()
+
+    fn metrics() -> Metrics {
+        let pushes = [("accepted", "accepted"), ("unknown", "top_timeout")];
+        Metrics::new(&Words { pushes: &pushes, classes: &["accepted", "timeout"], standings: &["new"] })
+    }
+
+    #[test]
+    fn everything_known_from_the_start_begins_with_0() {
+        let page = metrics().page(&NOW);
+        for line in [
+            r#"mediation_bridge_pushes_total{code="top_timeout",outcome="unknown"} 0"#,
+            r#"mediation_bridge_top_attempt_duration_seconds_count{class="timeout"} 0"#,
+            r#"mediation_bridge_idempotency_keys_total{standing="new"} 0"#,
+            "mediation_bridge_idempotency_outcomes_not_kept_total 0",
+            "mediation_bridge_top_bans_total 0",
+        ] {
+            assert!(page.lines().any(|shown| shown == line), "{line} in\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_happens_is_counted_and_what_stands_is_shown() {
+        let metrics = metrics();
+        metrics.push("unknown", "top_timeout");
+        metrics.request("/livez", "GET", "200", Duration::from_micros(900));
+        metrics.attempt("timeout", Duration::from_secs(7));
+        metrics.key("new");
+        metrics.ban();
+        metrics.not_kept();
+        let _ = metrics.page(&NOW);
+        let page = metrics.page(&NOW);
+        for line in [
+            r#"mediation_bridge_pushes_total{code="top_timeout",outcome="unknown"} 1"#,
+            r#"mediation_bridge_http_request_duration_seconds_bucket{method="GET",route="/livez",status="200",le="0.001"} 1"#,
+            r#"mediation_bridge_top_attempt_duration_seconds_bucket{class="timeout",le="5"} 0"#,
+            r#"mediation_bridge_top_attempt_duration_seconds_bucket{class="timeout",le="10"} 1"#,
+            r#"mediation_bridge_idempotency_keys_total{standing="new"} 1"#,
+            "mediation_bridge_top_bans_total 1",
+            "mediation_bridge_idempotency_outcomes_not_kept_total 1",
+            "mediation_bridge_pushes_in_flight 3",
+            "mediation_bridge_pushes_in_flight_limit 1024",
+            "mediation_bridge_top_ban_remaining_seconds 70",
+            "mediation_bridge_top_clock_skew_seconds -1200",
+            "mediation_bridge_log_lines_dropped_total 7",
+        ] {
+            assert!(page.lines().any(|shown| shown == line), "{line} in\n{page}");
+        }
+        assert!(page.contains("mediation_bridge_build_info{version=\""));
+        assert!(page.contains("process_resident_memory_bytes "));
+    }
 }

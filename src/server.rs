@@ -90,6 +90,7 @@ impl Application {
             let (shared, draining) = (Arc::clone(&shared), Arc::clone(&draining));
             let (callers, max_body) = (Callers::new(settings.callers.clone()), settings.max_body.get());
             let (top, ttl) = (settings.top.clone(), settings.idempotency.ttl);
+            let metrics = Arc::new(api::metrics::begun());
             let docs = Docs { swagger_ui: settings.swagger_ui };
             let started = Arc::new(AtomicUsize::new(0));
             move || {
@@ -104,6 +105,7 @@ impl Application {
                 let state = State {
                     delivery: Delivery::new(client, keys, Arc::clone(&shared)),
                     callers: callers.clone(),
+                    metrics: Arc::clone(&metrics),
                     max_body,
                     draining: Arc::clone(&draining),
                     docs: docs.clone(),

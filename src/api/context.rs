@@ -1,4 +1,4 @@
-//! What is known of a request from its first moment: its identifier, and when it arrived.
+//! What is known of a request from its first moment: its identifier, the trace it belongs to, when it arrived.
 
 use std::fmt;
 
@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 /// The header that carries a request's identifier, both ways.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that ties a request to a trace, W3C Trace Context section 3.2.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The most characters of a caller's own identifier.
 pub const MAX_REQUEST_ID: usize = 128;
 
@@ -15,11 +17,17 @@ pub const MAX_REQUEST_ID: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(String);
 
+/// The trace that a request belongs to, as its caller's `traceparent` says: 32 hexadecimal digits, not all zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceId(String);
+
 /// What is known of a request from its first moment.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Its identifier.
     pub request_id: RequestId,
+    /// The trace that it belongs to, where its caller says so.
+    pub trace_id: Option<TraceId>,
     /// When its head had arrived; deadlines count from here.
     pub arrival: Instant,
 }
@@ -57,11 +65,39 @@ impl fmt::Display for RequestId {
     }
 }
 
+impl TraceId {
+    /// Takes it from the one `traceparent` of a request. What is not in its form is no trace, and no mistake of the
+    /// request's.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut given = headers.get_all(&TRACEPARENT);
+        let (text, None) = (given.next()?.to_str().ok()?, given.next()) else { return None };
+        let mut parts = text.split('-');
+        let mut part = |length| parts.next().filter(|part| part.len() == length && is_hex(part));
+        let (version, trace, parent, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+        // Later versions may say more behind.
+        let known = version != "ff" && (version != "00" || parts.next().is_none());
+        let zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
+        (known && !zero(trace) && !zero(parent)).then(|| Self(trace.to_owned()))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Digits and small letters alone.
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 impl Context {
     /// The context of a request that arrives now.
     #[must_use]
     pub fn arriving(headers: &HeaderMap) -> Self {
-        Self { request_id: RequestId::of(headers), arrival: Instant::now() }
+        Self { request_id: RequestId::of(headers), trace_id: TraceId::of(headers), arrival: Instant::now() }
     }
 
     /// The context of a request, as it was noted when it arrived.
@@ -69,5 +105,45 @@ impl Context {
     pub fn of(request: &HttpRequest) -> Self {
         let noted = request.extensions().get::<Self>().cloned();
         noted.unwrap_or_else(|| Self::arriving(request.headers()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn trace(values: &[&str]) -> Option<String> {
+        let request = values
+            .iter()
+            .fold(TestRequest::default(), |request, value| request.append_header((TRACEPARENT, *value)));
+        TraceId::of(request.to_http_request().headers()).map(|trace| trace.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_trace_is_taken_from_a_sound_traceparent_alone() {
+        const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let good = format!("00-{ID}-00f067aa0ba902b7-01");
+        assert_eq!(trace(&[&good]).as_deref(), Some(ID));
+        assert_eq!(trace(&[&good.replace("00-4", "cc-4")]).as_deref(), Some(ID));
+        assert_eq!(trace(&[&format!("{}-what-comes", good.replace("00-4", "01-4"))]).as_deref(), Some(ID));
+        for bad in [
+            "",
+            "00",
+            &good.replace("00-4", "ff-4"),
+            &good.to_uppercase(),
+            &good.replace(ID, &"0".repeat(32)),
+            &good.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &good.replace(ID, &ID[1..]),
+            &good.replace("4bf9", "4bg9"),
+            &format!("{good}-more"),
+            &format!("{good}1"),
+            &good[..good.len() - 3],
+        ] {
+            assert_eq!(trace(&[bad]), None, "{bad}");
+        }
+        assert_eq!(trace(&[&good, &good]), None);
+        assert_eq!(trace(&[]), None);
     }
 }

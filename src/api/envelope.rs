@@ -1,20 +1,35 @@
-//! What every answer goes through: it gets its `X-Request-Id`, and a panic becomes a problem.
+//! What every answer goes through: it gets its `X-Request-Id` and the headers that protect whoever reads it, it is
+//! timed, and a panic becomes a problem.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HeaderValue;
-use actix_web::http::{ConnectionType, StatusCode, Uri};
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use actix_web::http::{ConnectionType, Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
-use super::State;
-use super::context::{Context, X_REQUEST_ID};
+use super::context::{Context, TraceId, X_REQUEST_ID};
 use super::problem::Problem;
+use super::push_line::milliseconds;
+use super::{PUSH_ROUTE, RoutePattern, State, metrics};
+use crate::metrics::Metrics;
+
+/// What pages may load: their own files, and styles and pictures that stand in them, which Swagger UI needs. Nobody may
+/// frame them.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+/// The route of requests that met none.
+const UNMATCHED: &str = "unmatched";
 
 /// The middleware around all routes.
 ///
@@ -27,22 +42,63 @@ pub async fn envelope(
     let context = Context::arriving(request.headers());
     request.extensions_mut().insert(context.clone());
     // The request itself must not be held here: routing needs to be its only owner.
-    let uri = request.uri().clone();
-    match AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await {
-        Ok(answered) => {
-            let mut response = answered?.map_into_boxed_body();
-            let draining =
-                response.request().app_data::<Data<State>>().is_some_and(|state| state.is_draining());
-            let head = response.response_mut().head_mut();
-            if let Ok(id) = HeaderValue::from_str(context.request_id.as_str()) {
-                head.headers_mut().insert(X_REQUEST_ID, id);
-            }
-            if draining {
-                head.set_connection_type(ConnectionType::Close);
-            }
-            Ok(response)
-        }
-        Err(_) => Err(Panicked { context, uri }.into()),
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let state = request.app_data::<Data<State>>().cloned();
+    let metrics = state.as_ref().map(|state| &*state.metrics);
+    let answered = AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await;
+    let Ok(answered) = answered else {
+        note(metrics, &context, UNMATCHED, &method, StatusCode::INTERNAL_SERVER_ERROR);
+        // The line before this one says where.
+        tracing::error!(request.id = context.request_id.as_str(), "a request failed in the bridge");
+        return Err(Panicked { context, uri }.into());
+    };
+    let mut response = answered?.map_into_boxed_body();
+    let route = response.request().app_data::<RoutePattern>().map_or(UNMATCHED, |route| route.0);
+    note(metrics, &context, route, &method, response.status());
+    let head = response.response_mut().head_mut();
+    protect(head.headers_mut(), &context);
+    if state.is_some_and(|state| state.is_draining()) {
+        head.set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+/// Times a request, and leaves a line of it for whoever wants them all; a push has a line of its own.
+fn note(
+    metrics: Option<&Metrics>,
+    context: &Context,
+    route: &'static str,
+    method: &Method,
+    status: StatusCode,
+) {
+    let took = context.arrival.elapsed();
+    let word = metrics::method(method);
+    if let Some(metrics) = metrics {
+        metrics.request(route, word, status.as_str(), took);
+    }
+    if route != PUSH_ROUTE || method != Method::POST {
+        tracing::debug!(
+            request.id = context.request_id.as_str(),
+            trace.id = context.trace_id.as_ref().map(TraceId::as_str),
+            http.route = route,
+            http.method = word,
+            http.status = status.as_u16(),
+            http.duration_ms = milliseconds(took),
+            "request"
+        );
+    }
+}
+
+/// The headers that every answer has, and those of pages.
+fn protect(headers: &mut HeaderMap, context: &Context) {
+    if let Ok(id) = HeaderValue::from_str(context.request_id.as_str()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if headers.get(CONTENT_TYPE).is_some_and(|content| content.as_bytes().starts_with(b"text/html")) {
+        headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
 }
 
@@ -67,9 +123,7 @@ impl ResponseError for Panicked {
     fn error_response(&self) -> HttpResponse {
         // What calls TOP runs in a task of its own, whose panics are answered where it is awaited.
         let mut response = Problem::internal(false).render(&self.context, self.uri.path());
-        if let Ok(id) = HeaderValue::from_str(self.context.request_id.as_str()) {
-            response.headers_mut().insert(X_REQUEST_ID, id);
-        }
+        protect(response.headers_mut(), &self.context);
         response
     }
 }

@@ -8,14 +8,15 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
-use super::context::Context;
+use super::context::{Context, TraceId};
 use super::problem::{FieldError, Problem, REPLAYED};
-use super::push_line::{PushLine, chain};
+use super::push_line::{ACCEPTED, PushLine, chain};
 use super::report::{self, Accepted};
-use super::{State, body, members};
+use super::{State, body, members, metrics};
 use crate::delivery::idempotency::IdempotencyKey;
 use crate::delivery::{Begun, Delivery, Keyed, Outcome, Report, Trouble};
 use crate::mediation::{CaseId, MediationResult, Rule, Violation};
+use crate::metrics::Metrics;
 
 /// The header by which a caller makes retries safe.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -29,9 +30,10 @@ struct Push {
     key: Option<IdempotencyKey>,
 }
 
-/// A push on its way: who sent it, and what is noted of it in the log.
-#[derive(Debug, Clone)]
+/// A push on its way: who sent it, and what is noted of it in log and metrics.
+#[derive(Debug)]
 struct Origin {
+    metrics: Arc<Metrics>,
     context: Context,
     caller: Option<String>,
     /// The case, where the path holds a sound one.
@@ -42,11 +44,12 @@ struct Origin {
 /// else at once.
 pub async fn push(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     let case_id = case_id(request.uri().path()).ok();
-    let mut origin = Origin { context: Context::of(&request), caller: None, case_id };
+    let metrics = Arc::clone(&state.metrics);
+    let mut origin = Origin { metrics, context: Context::of(&request), caller: None, case_id };
     let answer = match take(&request, payload, &state, &mut origin).await {
         Ok(push) => deliver(push, state.delivery.clone(), origin).await,
         Err(problem) => {
-            origin.log(None, &Err(&problem), None);
+            origin.note(&End::refused(&problem));
             Err(problem)
         }
     };
@@ -121,52 +124,74 @@ fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
     }
 }
 
-/// Delivers in a task of its own: a push that has begun is finished and logged, whatever its caller does.
+/// Delivers in a task of its own: a push that has begun is finished and noted, whatever its caller does.
 async fn deliver(push: Push, delivery: Delivery, origin: Origin) -> Result<Accepted, Problem> {
-    let begun = Begun::default();
-    let request_id = origin.context.request_id.clone();
+    let (begun, origin) = (Begun::default(), Arc::new(origin));
     let task = tokio::spawn({
-        let begun = Arc::clone(&begun);
+        let (begun, origin) = (Arc::clone(&begun), Arc::clone(&origin));
         async move {
             let Push { result, key } = push;
             let keyed = key.as_ref().map(|key| Keyed { caller: origin.caller.as_deref(), key });
             let report = delivery.push(&result, keyed, origin.context.arrival, &begun).await;
             let answer = report::answer(&result, &report);
-            origin.log(Some(&result), &answer.as_ref(), Some(&report));
+            origin.note(&End {
+                answer: answer.as_ref().map(|_| ()),
+                push: Some(&result),
+                keyed: key.is_some(),
+                attempts: report.attempts,
+                report: Some(&report),
+            });
             answer
         }
     });
-    task.await.unwrap_or_else(|error| {
-        let begun = begun.load(Ordering::Acquire) > 0;
-        tracing::error!(request.id = request_id.as_str(), push.begun = begun, %error, "a push failed in the bridge");
-        Err(Problem::internal(begun))
+    // The log has a line already on why the task died; the text of a panic may hold what must not be logged.
+    task.await.unwrap_or_else(|_| {
+        let attempts = begun.load(Ordering::Acquire);
+        let problem = Problem::internal(attempts > 0);
+        origin.note(&End { attempts, ..End::refused(&problem) });
+        Err(problem)
     })
 }
 
+/// How a push ended, as far as it got.
+#[derive(Debug)]
+struct End<'a> {
+    answer: Result<(), &'a Problem>,
+    push: Option<&'a MediationResult>,
+    keyed: bool,
+    attempts: u32,
+    report: Option<&'a Report>,
+}
+
+impl<'a> End<'a> {
+    /// The end of a push that was not delivered.
+    fn refused(problem: &'a Problem) -> Self {
+        Self { answer: Err(problem), push: None, keyed: false, attempts: 0, report: None }
+    }
+}
+
 impl Origin {
-    /// Writes the one line that every push leaves in the log.
-    fn log(
-        &self,
-        push: Option<&MediationResult>,
-        answer: &Result<&Accepted, &Problem>,
-        report: Option<&Report>,
-    ) {
-        let (outcome, code) = match answer {
-            Ok(_) => (Outcome::Accepted, "accepted"),
+    /// Counts a push, and writes the one line that each leaves in the log.
+    fn note(&self, end: &End<'_>) {
+        let (outcome, code) = match end.answer {
+            Ok(()) => (Outcome::Accepted, ACCEPTED),
             Err(problem) => (problem.outcome, problem.code.entry().name),
         };
+        metrics::count(&self.metrics, outcome, code, end.keyed, end.report);
         PushLine {
             request_id: self.context.request_id.as_str(),
+            trace_id: self.context.trace_id.as_ref().map(TraceId::as_str),
             caller: self.caller.as_deref(),
             case_id: self.case_id.as_ref(),
-            push,
+            push: end.push,
             outcome: outcome.name(),
             code,
+            attempts: end.attempts,
             total: self.context.arrival.elapsed(),
-            report,
+            report: end.report,
         }
         .write();
-        let lost = match report.and_then(|report| report.history.trouble.as_ref()) {
+        let lost = match end.report.and_then(|report| report.history.trouble.as_ref()) {
             Some(trouble @ (Trouble::NotKept(_) | Trouble::Superseded)) => trouble,
             Some(Trouble::Unavailable(_)) | None => return,
         };
@@ -174,7 +199,7 @@ impl Origin {
             request.id = self.context.request_id.as_str(),
             push.case_id = self.case_id.as_ref().map(CaseId::as_str),
             push.outcome = outcome.name(),
-            error = chain(lost),
+            push.error = chain(lost),
             "what a push came to is not kept under its Idempotency-Key: a retry may run it again"
         );
     }

@@ -11,6 +11,8 @@ use crate::delivery::{Report, Trouble};
 use crate::mediation::{CaseId, Content, MediationResult, MediatorName, MediatorPhone};
 use crate::top::scrub::blank_quotes;
 
+/// The code of a push that TOP accepted; every other is a problem's.
+pub const ACCEPTED: &str = "accepted";
 /// A quote of a name or a telephone number is blanked from so many characters on.
 const SHORT_QUOTE: usize = 4;
 /// A quote of the content is blanked from so many characters on: shorter ones are common words.
@@ -21,6 +23,8 @@ const LONG_QUOTE: usize = 6;
 pub struct PushLine<'a> {
     /// The request's identifier.
     pub request_id: &'a str,
+    /// The trace that it belongs to, where its caller says so.
+    pub trace_id: Option<&'a str>,
     /// Who pushed, where callers are configured.
     pub caller: Option<&'a str>,
     /// The case, where the path holds a sound one.
@@ -29,8 +33,10 @@ pub struct PushLine<'a> {
     pub push: Option<&'a MediationResult>,
     /// The outcome's word.
     pub outcome: &'static str,
-    /// `accepted`, or the problem's code.
+    /// [`ACCEPTED`], or the problem's code.
     pub code: &'static str,
+    /// Calls to TOP that were begun.
+    pub attempts: u32,
     /// From the request's arrival to now.
     pub total: Duration,
     /// What became of it, where it came to delivering.
@@ -48,13 +54,15 @@ impl PushLine<'_> {
         });
         tracing::info!(
             request.id = self.request_id,
-            caller = self.caller,
+            trace.id = self.trace_id,
+            caller.name = self.caller,
             push.case_id = self.case_id.map(CaseId::as_str),
             push.outcome = self.outcome,
             push.code = self.code,
             push.prior_outcome = self.report.and_then(|report| prior_outcome(report.history.in_doubt)),
             push.replayed = self.report.is_some_and(|report| report.history.replayed),
-            push.attempts = self.report.map_or(0, |report| report.attempts),
+            push.attempts = self.attempts,
+            push.duration_ms = milliseconds(self.total),
             push.mediator_name =
                 self.push.and_then(|push| push.mediator_name.as_ref()).map(tracing::field::display),
             push.mediator_phone =
@@ -64,9 +72,8 @@ impl PushLine<'_> {
             top.sub_code = said.and_then(|said| self.unquoted(said.sub_code.as_deref())).as_deref(),
             top.sub_msg = said.and_then(|said| self.unquoted(said.sub_msg.as_deref())).as_deref(),
             top.state_code = said.and_then(|said| self.unquoted(said.state_code.as_deref())).as_deref(),
-            duration_ms = milliseconds(self.total),
-            top.duration_ms = self.report.map(|report| milliseconds(report.top_time)),
-            error = fault.map(|fault| chain(fault)).or(trouble.map(|trouble| chain(trouble))).as_deref(),
+            top.duration_ms = self.report.map(|report| milliseconds(report.top_time())),
+            push.error = fault.map(|fault| chain(fault)).or(trouble.map(|trouble| chain(trouble))).as_deref(),
             "push"
         );
     }
@@ -94,6 +101,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+/// Whole milliseconds.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

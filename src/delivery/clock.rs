@@ -27,9 +27,9 @@ impl Clock {
 
     /// The timestamp for a call, in Unix seconds: TOP's present, or the next second that is not `used`. Old
     /// gateways refuse a repeated signature, and one signature covers one second.
-    pub fn stamp(&self, now: Timestamp, used: &[i64]) -> i64 {
+    pub fn stamp(&self, now: Timestamp, used: impl Fn(i64) -> bool) -> i64 {
         let mut stamp = now.as_second().saturating_add(self.skew());
-        while used.contains(&stamp) {
+        while used(stamp) {
             stamp += 1;
         }
         stamp
@@ -77,10 +77,10 @@ mod tests {
     #[test]
     fn a_refusal_with_a_date_corrects_the_clock() {
         let clock = Clock::default();
-        assert_eq!(clock.stamp(at(1_000_000), &[]), 1_000_000);
+        assert_eq!(clock.stamp(at(1_000_000), |_| false), 1_000_000);
         assert!(clock.correct(1_000_000, Some(date(1_001_200)), at(1_000_001)));
         assert_eq!(clock.skew(), 1_199);
-        assert_eq!(clock.stamp(at(1_000_002), &[1_000_000]), 1_001_201);
+        assert_eq!(clock.stamp(at(1_000_002), |stamp| stamp == 1_000_000), 1_001_201);
         assert!(clock.correct(1_001_201, Some(date(1_000_003)), at(1_000_003)), "and back again");
         assert_eq!(clock.skew(), 0);
     }
@@ -104,6 +104,6 @@ mod tests {
 
     #[test]
     fn no_second_is_used_twice() {
-        assert_eq!(Clock::default().stamp(at(7), &[7, 8, 10]), 9);
+        assert_eq!(Clock::default().stamp(at(7), |stamp| [7, 8, 10].contains(&stamp)), 9);
     }
 }

@@ -36,6 +36,37 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class.
+    pub const ALL: [Self; 10] = [
+        Self::Accepted,
+        Self::Rejected,
+        Self::RateLimited { ban: None },
+        Self::AccessDenied,
+        Self::InvalidTimestamp,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::SystemError,
+        Self::Unavailable,
+        Self::BadResponse,
+    ];
+
+    /// The word in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::AccessDenied => "access_denied",
+            Self::InvalidTimestamp => "invalid_timestamp",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::SystemError => "system_error",
+            Self::Unavailable => "unavailable",
+            Self::BadResponse => "bad_response",
+        }
+    }
+
     /// Classifies an `error_response` by TOP's `code` and `sub_code`; `ban` is the length of the ban that its
     /// text announces.
     #[must_use]

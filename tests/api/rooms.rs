@@ -12,14 +12,15 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("telemetry", &["settings"]),
     ("metrics", &[]),
     ("delivery", &["mediation", "top"]),
-    ("api", &["delivery", "mediation", "metrics", "settings", "top"]),
+    ("api", &["delivery", "mediation", "metrics", "settings", "telemetry", "top"]),
     ("sandbox", &["mediation", "top"]),
     ("server", &["api", "delivery", "settings", "top"]),
     ("cli", &["api", "sandbox", "server", "settings", "telemetry"]),
 ];
 
 /// Libraries that only one place may name.
-const ALONE: [(&str, &str); 5] = [
+const ALONE: [(&str, &str); 6] = [
+    ("prometheus::", "metrics.rs"),
     ("reqwest::", "top/client.rs"),
     ("envy::", "settings.rs"),
     ("md5::", "top/sign.rs"),

@@ -210,7 +210,7 @@ fn metrics() -> OperationBuilder {
             "text/plain",
             ContentBuilder::new()
                 .schema(Some(schemas::text_page()))
-                .example(Some(crate::metrics::page(&[(crate::metrics::IN_FLIGHT, 3)]).into()))
+                .example(Some(super::super::metrics::example().into()))
                 .build(),
         );
     let operation = OperationBuilder::new()
