@@ -7,6 +7,7 @@ mod queue;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
+use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -46,13 +47,16 @@ pub fn init(settings: &LogSettings, output: &(impl AsFd + IsTerminal)) -> io::Re
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.with_ansi(output.is_terminal()).try_init(),
     };
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        // A text that was put together when it happened may hold anything, also what must not be logged.
-        let message = panic.payload().downcast_ref::<&'static str>();
-        tracing::error!(panic.place = place, panic.message = message, "panic");
-    }));
+    std::panic::set_hook(Box::new(log_panic));
     Ok(Log(()))
+}
+
+/// Logs where a panic happened, and its text if that is a literal: one that was put together when it happened may hold
+/// anything, also what must not be logged.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let message = panic.payload().downcast_ref::<&'static str>();
+    tracing::error!(panic.place = place, panic.message = message, "panic");
 }
 
 /// Log lines that were dropped since the process began, because nobody read them fast enough.
@@ -66,5 +70,33 @@ impl Drop for Log {
         if let Some(queue) = LOG.get() {
             queue.flush(LAST_LINES);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{catch_unwind, set_hook, take_hook};
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_panic_is_logged_only_where_it_is_a_literal() {
+        let written = tempfile::NamedTempFile::new().unwrap();
+        let writer = Arc::new(written.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt().json().with_writer(writer).finish();
+        let before = take_hook();
+        set_hook(Box::new(log_panic));
+        tracing::subscriber::with_default(subscriber, || {
+            let canary = "金丝雀";
+            catch_unwind(|| panic!("a literal")).unwrap_err();
+            catch_unwind(|| panic!("put together of {canary}")).unwrap_err();
+            catch_unwind(|| canary.split_at(1).0.len()).unwrap_err();
+        });
+        set_hook(before);
+        let log = std::fs::read_to_string(written.path()).unwrap();
+        assert_eq!(log.lines().count(), 3, "{log}");
+        assert_eq!(log.matches("src/telemetry.rs:").count(), 2, "{log}");
+        assert!(log.contains("a literal") && !log.contains("put together") && !log.contains("金"), "{log}");
     }
 }

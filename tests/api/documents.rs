@@ -12,24 +12,24 @@ use serde_json::Value;
 use super::support::program::run;
 use super::support::{CASE, TestApp};
 
-fn file(path: &str) -> String {
+pub(crate) fn file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The rows of the README's tables, their cells trimmed.
-fn rows() -> BTreeSet<Vec<String>> {
+pub(crate) fn rows() -> BTreeSet<Vec<String>> {
     let readme = file("README.md");
     let table = readme.lines().filter(|line| line.starts_with('|'));
     table.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-fn assert_row(cells: &[&str]) {
+pub(crate) fn assert_row(cells: &[&str]) {
     let row: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
     assert!(rows().contains(&row), "the README lacks this row:\n| {} |", cells.join(" | "));
 }
 
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
@@ -112,4 +112,36 @@ fn the_readme_lists_the_spellings_of_a_time() {
         let read = CompletedTime::parse(example).unwrap().to_string();
         assert_row(&[name, &code(example), &code(&read)]);
     }
+}
+
+#[test]
+fn the_tests_that_the_readme_names_exist() {
+    let readme = file("README.md");
+    let security =
+        readme.split("## Security").nth(1).and_then(|behind| behind.split("\n## ").next()).unwrap();
+    let risks: Vec<&str> = security.lines().filter(|line| line.starts_with("| API")).collect();
+    assert_eq!(risks.len(), 10);
+    let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
+    for risk in risks {
+        let tests = risk.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
+        for name in tests.split(", ").map(|name| name.trim().trim_matches('`')) {
+            assert!(sources.contains(&format!("fn {name}(")), "{name} of {risk}");
+        }
+    }
+}
+
+/// Everything that is compiled, in one.
+fn sources(root: &Path) -> String {
+    let mut folders = vec![root.join("src"), root.join("tests")];
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(rs) if rs == "rs" => text += &std::fs::read_to_string(path).unwrap(),
+                _ => {}
+            }
+        }
+    }
+    text
 }

@@ -235,3 +235,46 @@ fn an_idle_or_half_sent_head_does_not_hold_the_bridge() {
     assert_eq!(app.get("GET", "/livez").status, 200);
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
+
+#[test]
+fn pages_are_protected_and_nothing_names_the_server() {
+    let app = app();
+    let page = app.get("GET", "/swagger-ui/");
+    let policy = page.header("content-security-policy").expect("a policy");
+    for part in ["default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "base-uri 'none'"] {
+        assert!(policy.contains(part), "{part} in {policy}");
+    }
+    assert_eq!(page.header("x-frame-options"), Some("DENY"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    let pushed = app.push_good();
+    for reply in [&page, &pushed, &app.push("{"), &app.get("GET", "/livez"), &app.get("HEAD", "/nothing")] {
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        for name in ["server", "x-powered-by", "via"] {
+            assert_eq!(reply.header(name), None, "{name}");
+        }
+    }
+    assert_eq!(pushed.header("content-security-policy"), None, "it is no page");
+}
+
+#[test]
+fn heads_are_bounded() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::start(&gateway);
+    let with = |path: &str, more: &str| {
+        let head = "Host: b\r\nContent-Type: application/json\r\n";
+        let length = BODY.len();
+        app.send_raw(
+            format!("POST {path} HTTP/1.1\r\n{head}{more}Content-Length: {length}\r\n\r\n{BODY}").as_bytes(),
+        )
+        .status
+    };
+    let path = format!("/mediations/{CASE}/result");
+    let headers = |count: usize| "X-More: 1\r\n".repeat(count);
+    assert_eq!(with(&path, &headers(93)), 200, "96 fields in all");
+    assert_eq!(with(&path, &headers(94)), 431);
+    assert_eq!(with(&path, &format!("X-More: {}\r\n", "x".repeat(120_000))), 200);
+    assert_eq!(with(&path, &format!("X-More: {}\r\n", "x".repeat(140_000))), 431);
+    assert_eq!(with(&format!("{path}?{}", "x".repeat(60_000)), ""), 200);
+    assert_eq!(with(&format!("{path}?{}", "x".repeat(70_000)), ""), 400);
+    assert_eq!(gateway.calls().len(), 3, "nothing of what is refused is executed");
+}

@@ -21,6 +21,8 @@ mod honesty;
 mod http;
 mod keys;
 mod load;
+mod log;
+mod metrics;
 mod process;
 mod push;
 mod replicas;

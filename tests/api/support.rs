@@ -3,7 +3,9 @@
 pub(crate) mod app;
 pub(crate) mod flipping;
 pub(crate) mod gateway;
+pub(crate) mod installed;
 pub(crate) mod program;
+pub(crate) mod promtool;
 pub(crate) mod redis;
 pub(crate) mod signature;
 pub(crate) mod tls;

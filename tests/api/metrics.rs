@@ -1,0 +1,177 @@
+//! What Prometheus is told: counted rightly, in labels from closed sets, in a form that its own tools accept.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::Stdio;
+
+use super::documents::{code, rows};
+use super::support::promtool::promtool;
+use super::support::{BODY, CASE, Gateway, Move, Reply, TestApp};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn page(app: &TestApp) -> String {
+    let reply = app.get("GET", "/metrics");
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    reply.text()
+}
+
+/// Fails unless the page holds this sample.
+fn assert_sample(page: &str, sample: &str) {
+    let name = sample.split(['{', ' ']).next().unwrap();
+    let alike: Vec<&str> = page.lines().filter(|line| line.starts_with(name)).collect();
+    assert!(alike.contains(&sample), "{sample} among {alike:#?}");
+}
+
+fn keyed(app: &TestApp, key: &str, body: &str) -> Reply {
+    app.push_with(CASE, &[JSON, ("Idempotency-Key", key)], body.as_bytes())
+}
+
+/// A bridge that has seen much: every answer of TOP, keys, refusals, paths and methods of any kind.
+fn busy() -> (TestApp, Gateway) {
+    let gateway = Gateway::start(|number, _| match number {
+        0 | 1 | 8 => Move::accepted(),
+        2 => Move::error(r#""code":15,"sub_code":"isv.canary-sub-code","sub_msg":"canary-text""#),
+        3..=5 => Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#),
+        6 => Move::error(r#""code":29,"sub_code":"isv.appkey-not-exists""#),
+        7 => Move::Reset,
+        _ => Move::error(r#""code":7,"sub_msg":"This ban will last for 71 more seconds""#),
+    });
+    let app = TestApp::start(&gateway);
+    let mut statuses = vec![app.push_good().status];
+    statuses.extend((0..2).map(|_| keyed(&app, "k1", BODY).status));
+    statuses.push(keyed(&app, "k1", r#"{"result":"other"}"#).status);
+    statuses.extend((0..3).map(|_| app.push_good().status));
+    statuses.extend((0..2).map(|_| keyed(&app, "k2", BODY).status));
+    statuses.extend((0..2).map(|_| app.push_good().status));
+    statuses.push(app.push("{").status);
+    assert_eq!(statuses, [200, 200, 200, 422, 422, 503, 502, 502, 200, 429, 429, 400]);
+    for (method, path) in [
+        ("GET", "/livez"),
+        ("HEAD", "/livez"),
+        ("CANARY-METHOD", "/livez"),
+        ("GET", "/canary-path"),
+        ("GET", "/canary-path/2"),
+        ("GET", "/swagger-ui/canary-file"),
+        ("GET", "/mediations/canary-case/result"),
+    ] {
+        app.get(method, path);
+    }
+    (app, gateway)
+}
+
+#[test]
+fn what_happens_is_counted() {
+    let (app, _gateway) = busy();
+    let page = page(&app);
+    let pushed = |code: &str, outcome: &str, times: u32| {
+        assert_sample(
+            &page,
+            &format!("mediation_bridge_pushes_total{{code=\"{code}\",outcome=\"{outcome}\"}} {times}"),
+        );
+    };
+    pushed("accepted", "accepted", 4);
+    pushed("top_rejected", "rejected", 1);
+    pushed("top_unreachable", "not_executed", 1);
+    pushed("top_access_denied", "not_executed", 1);
+    pushed("top_bad_response", "unknown", 1);
+    pushed("top_rate_limited", "not_executed", 2);
+    pushed("idempotency_key_reused", "not_executed", 1);
+    pushed("malformed_json", "not_executed", 1);
+    pushed("internal_error", "unknown", 0);
+    pushed("internal_error", "not_executed", 0);
+
+    let calls = |class: &str, times: u32| {
+        let name = "mediation_bridge_top_attempt_duration_seconds_count";
+        assert_sample(&page, &format!("{name}{{class=\"{class}\"}} {times}"));
+    };
+    calls("accepted", 3);
+    calls("rejected", 1);
+    calls("unreachable", 3);
+    calls("access_denied", 1);
+    calls("bad_response", 1);
+    calls("rate_limited", 1);
+    calls("timeout", 0);
+
+    for (standing, times) in [("new", 2), ("replayed", 1), ("reused", 1), ("in_doubt", 1), ("in_flight", 0)] {
+        assert_sample(
+            &page,
+            &format!("mediation_bridge_idempotency_keys_total{{standing=\"{standing}\"}} {times}"),
+        );
+    }
+    assert_sample(&page, "mediation_bridge_top_bans_total 1");
+    assert_sample(&page, "mediation_bridge_pushes_in_flight 0");
+    assert_sample(&page, "mediation_bridge_pushes_in_flight_limit 1024");
+    assert_sample(&page, "mediation_bridge_log_lines_dropped_total 0");
+
+    let answered = |method: &str, route: &str, status: u16, times: u32| {
+        let name = "mediation_bridge_http_request_duration_seconds_count";
+        let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");
+        assert_sample(&page, &format!("{name}{{{labels}}} {times}"));
+    };
+    answered("POST", "/mediations/{case_id}/result", 200, 4);
+    answered("POST", "/mediations/{case_id}/result", 503, 1);
+    answered("GET", "/mediations/{case_id}/result", 405, 1);
+    answered("GET", "/livez", 200, 1);
+    answered("HEAD", "/livez", 200, 1);
+    answered("other", "/livez", 405, 1);
+    answered("GET", "unmatched", 404, 2);
+    answered("GET", "/swagger-ui/{file:.*}", 404, 1);
+}
+
+#[test]
+fn no_label_holds_what_a_caller_or_top_made_up() {
+    let (app, _gateway) = busy();
+    let page = page(&app);
+    for canary in ["canary", "CANARY", CASE, "k1", "BREW"] {
+        assert!(!page.contains(canary), "{canary}");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_metric() {
+    let (app, _gateway) = busy();
+    let page = page(&app);
+    let text = |kind: &str| -> BTreeSet<(String, String)> {
+        let lines = page.lines().filter_map(|line| line.strip_prefix(&format!("# {kind} ")));
+        lines
+            .map(|line| line.split_once(' ').unwrap())
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .collect()
+    };
+    let (helps, kinds) = (text("HELP"), text("TYPE"));
+    assert!(kinds.len() > 12 && helps.len() == kinds.len());
+    let labels = |name: &str| -> String {
+        let sample = page.lines().find(|line| {
+            line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name}_count{{"))
+        });
+        let Some((_, labels)) = sample.and_then(|sample| sample.split_once('{')) else {
+            return "–".to_owned();
+        };
+        let names: Vec<String> = labels
+            .split("\",")
+            .filter_map(|label| label.split_once("=\""))
+            .map(|(name, _)| code(name))
+            .collect();
+        names.join(", ")
+    };
+    let rows = rows();
+    for ((name, help), (_, kind)) in
+        helps.iter().zip(&kinds).filter(|((name, _), _)| name.starts_with("mediation_bridge_"))
+    {
+        let row = vec![code(name), kind.clone(), labels(name), help.trim_end_matches('.').to_owned()];
+        assert!(rows.contains(&row), "the README lacks this row:\n| {} |", row.join(" | "));
+    }
+}
+
+#[test]
+fn prometheus_own_tool_finds_nothing_to_complain_of() {
+    let Some(mut promtool) = promtool(&["check", "metrics"]) else { return };
+    let (app, _gateway) = busy();
+    let mut tool =
+        promtool.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    tool.stdin.take().unwrap().write_all(page(&app).as_bytes()).unwrap();
+    let done = tool.wait_with_output().unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    assert!(done.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
