@@ -21,6 +21,8 @@ const NAME: &str = "金丝雀名字";
 const PHONE: &str = "13987654321";
 const CONTENT: &str = "金丝雀内容：双方同意退款并撤回投诉";
 const ADDRESS: &str = "10.9.8.7";
+/// A case that is none, with a space behind it.
+const BAD_CASE: &str = "canary-case";
 
 /// How many of [`every_answer`] are to requests that are no pushes: two of another path or method, five documents and
 /// health, one metrics, two of the stop.
@@ -126,6 +128,7 @@ fn every_answer(gateway: &Gateway, redis: &mut RedisServer, bridge: &mut Program
     push("accepted", "Idempotency-Key: accepted\r\n", &good().replace("success", "another"));
     push("1", "", &good().replace("\"success\"", "{"));
     push("%zz", "", &good().replace("success", ""));
+    push(&format!("{BAD_CASE}%20"), "", &good());
     push("1", "Content-Encoding: gzip\r\n", &good());
     push("1", "", &" ".repeat(2_000));
     let stranger = request("1", "", &good()).replace(TOKEN, OTHER_TOKEN);
@@ -221,7 +224,7 @@ fn no_canary_leaves_by_any_way() {
             assert!(!place.contains(secret), "{secret} in\n{place}");
         }
     }
-    for private in [NAME, PHONE, CONTENT, "金丝雀内容", "同意退款并撤回", ADDRESS] {
+    for private in [NAME, PHONE, CONTENT, "金丝雀内容", "同意退款并撤回", ADDRESS, BAD_CASE] {
         assert!(!log.contains(private), "{private} in\n{log}");
         assert!(!config.contains(private), "{private} in\n{config}");
     }
