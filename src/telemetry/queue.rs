@@ -14,7 +14,10 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The most bytes that wait: more than ten thousand pushes leave behind.
 const MOST: usize = 8 << 20;
 /// What a buffer may keep of its memory when it is empty.
-const KEPT: usize = 64 << 10;
+const KEPT: usize = 256 << 10;
+/// How long lines are gathered after some were written: under load one write and one wake-up serve many pushes, and a
+/// line that comes alone is written at once.
+const GATHER: Duration = Duration::from_millis(10);
 /// How long the writing thread waits where the output does not wait by itself.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -46,7 +49,7 @@ enum Thread {
     Waiting,
     /// It was told that there are some.
     Woken,
-    /// It writes what it took, and looks again by itself.
+    /// It writes what it took, or gathers more, and looks again by itself.
     Writing,
 }
 
@@ -111,6 +114,7 @@ impl Shared {
                 );
                 told = dropped;
             }
+            thread::sleep(GATHER);
             let mut state = self.lock();
             state.thread = Thread::Waiting;
             if state.lines.is_empty() {
