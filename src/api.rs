@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`catalogue`] is the table of problems and [`problem`] their envelope; [`envelope`] is
 //! what every request passes first, [`auth`], [`body`] and [`members`] what a push passes next; [`push`] is the
-//! route, [`report`] turns what became of a push into its answer. [`health`], [`metrics`] and [`docs`] serve the rest. What
-//! became of a push is decided in [`crate::delivery`], which knows nothing of HTTP.
+//! route, [`report`] turns what became of a push into its answer. [`health`], [`metrics`], [`docs`] and
+//! [`problem_pages`] serve the rest. What became of a push is decided in [`crate::delivery`], which knows nothing of
+//! HTTP.
 
 pub mod auth;
 pub mod body;
@@ -15,6 +16,7 @@ pub mod health;
 pub mod members;
 pub mod metrics;
 pub mod problem;
+pub mod problem_pages;
 pub mod push;
 pub mod push_line;
 pub mod report;
@@ -80,7 +82,9 @@ pub fn configure(state: State) -> impl FnOnce(&mut ServiceConfig) {
             .service(resource("/livez", READ).route(read().to(health::livez)))
             .service(resource("/readyz", READ).route(read().to(health::readyz)))
             .service(resource("/metrics", READ).route(read().to(metrics::metrics)))
-            .service(resource("/openapi.json", READ).route(read().to(docs::openapi)));
+            .service(resource("/openapi.json", READ).route(read().to(docs::openapi)))
+            .service(resource("/problems", READ).route(read().to(problem_pages::list)))
+            .service(resource("/problems/{code}", READ).route(read().to(problem_pages::one)));
         if swagger_ui {
             config
                 .service(resource("/", READ).route(read().to(docs::home)))
@@ -117,4 +121,11 @@ fn not_allowed(allow: &'static str) -> Route {
 fn json(value: &impl Serialize) -> String {
     #[expect(clippy::expect_used, reason = "our answers are structs of strings and numbers, which serialise")]
     serde_json::to_string(value).expect("an answer serialises")
+}
+
+/// The same, for people to read.
+fn pretty_json(value: &impl Serialize) -> String {
+    #[expect(clippy::expect_used, reason = "our answers are structs of strings and numbers, which serialise")]
+    let text = serde_json::to_string_pretty(value).expect("an answer serialises");
+    text + "\n"
 }

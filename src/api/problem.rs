@@ -179,7 +179,7 @@ impl Problem {
         let entry = self.code.entry();
         let body = ProblemBody {
             r#type: type_of(self.code),
-            title: entry.title,
+            title: entry.en.title,
             status: entry.status.as_u16(),
             detail: &self.detail,
             instance: path,

@@ -91,6 +91,7 @@ fn transcript(address: SocketAddr, gateway_url: &str) -> io::Result<()> {
          curl -i -H 'Content-Type: application/json' -d '{RESULT}' http://{address}{path}\n\n\
          Swagger UI         http://{address}/swagger-ui/\n\
          OpenAPI document   http://{address}/openapi.json\n\
+         problems           http://{address}/problems\n\
          simulated gateway  {gateway_url}\n\n\
          A case id such as sandbox-rejected or sandbox-hang in place of {CASE_ID} shows what can go wrong; the README \
          lists them all.\nCtrl-C stops.\n",

@@ -22,6 +22,9 @@ fn every_path_is_answered_by_every_method() {
         ("/readyz", "GET, HEAD"),
         ("/metrics", "GET, HEAD"),
         ("/openapi.json", "GET, HEAD"),
+        ("/problems", "GET, HEAD"),
+        ("/problems/top_timeout", "GET, HEAD"),
+        ("/problems/nothing", "GET, HEAD"),
         ("/", "GET, HEAD"),
         ("/swagger-ui", "GET, HEAD"),
         ("/swagger-ui/", "GET, HEAD"),
@@ -42,9 +45,16 @@ fn every_path_is_answered_by_every_method() {
             }
         }
     }
-    for path in
-        ["/nothing", "/livez/", "/mediations", "/mediations/1", "/mediations//result", "/metrics/x", "/%zz"]
-    {
+    for path in [
+        "/nothing",
+        "/livez/",
+        "/problems/",
+        "/mediations",
+        "/mediations/1",
+        "/mediations//result",
+        "/metrics/x",
+        "/%zz",
+    ] {
         for method in ["GET", "POST", "OPTIONS"] {
             let reply = app.get(method, path);
             assert_eq!(reply.status, 404, "{method} {path}");

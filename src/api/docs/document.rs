@@ -253,8 +253,9 @@ fn problems(operation: OperationBuilder, codes: &[Code]) -> OperationBuilder {
 }
 
 fn problem_response(codes: &[Code]) -> ResponseBuilder {
-    let line =
-        |code: &Code| format!("`{}`: {}. {}.", code.entry().name, code.entry().when, code.entry().action);
+    let line = |code: &Code| {
+        format!("`{}`: {}. {}.", code.entry().name, code.entry().en.meaning, code.entry().en.action)
+    };
     let response = described(&codes.iter().map(line).collect::<Vec<_>>().join("\n\n"), codes);
     let response = if codes.contains(&Code::Unauthenticated) {
         let challenge = utoipa::openapi::ObjectBuilder::new()
@@ -285,7 +286,7 @@ fn problem_response(codes: &[Code]) -> ResponseBuilder {
 fn described(description: &str, codes: &[Code]) -> ResponseBuilder {
     let examples = codes.iter().map(|code| {
         let entry = code.entry();
-        let example = ExampleBuilder::new().summary(entry.title).value(Some(examples::problem(*code)));
+        let example = ExampleBuilder::new().summary(entry.en.title).value(Some(examples::problem(*code)));
         (entry.name, example.build())
     });
     ResponseBuilder::new().description(description).header("X-Request-Id", request_id()).content(

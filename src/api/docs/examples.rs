@@ -114,7 +114,7 @@ fn made(code: Code) -> Problem {
         | Code::MethodNotAllowed
         | Code::RequestTimeout
         | Code::PayloadTooLarge
-        | Code::UnsupportedMediaType => Problem::new(code, format!("{}.", code.entry().when)),
+        | Code::UnsupportedMediaType => Problem::new(code, format!("{}.", code.entry().en.meaning)),
     }
 }
 
