@@ -3,6 +3,8 @@
 //! The grammar is checked here, byte by byte, before the date library sees a number: date parsers accept
 //! more spellings than anyone expects, and some drop an offset without a word.
 
+mod pattern;
+
 use std::fmt;
 
 use jiff::SignedDuration;
@@ -42,20 +44,6 @@ impl CompletedTime {
             ));
         }
         Ok(Self(time))
-    }
-
-    /// The grammar and the calendar as an ECMA-262 pattern. What only the conversion to GMT+8 decides, the
-    /// hours around the first and the last year, is left to the check.
-    #[must_use]
-    pub fn pattern() -> String {
-        let date = "20[0-9]{2}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])\
-                    |(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))\
-                    |20(?:[02468][048]|[13579][26])-02-29";
-        let hour = "(?:[01][0-9]|2[0-3]):[0-5][0-9]";
-        let new_year = format!("1999-12-31T{hour}:[0-5][0-9](?:\\.[0-9]+)?(?:Z|[+-]{hour})");
-        format!(
-            "^(?:(?:{date})(?: {hour}:[0-5][0-9]|T{hour}:[0-5][0-9](?:(?:\\.[0-9]+)?(?:Z|[+-]{hour}))?)|{new_year})$"
-        )
     }
 }
 

@@ -15,7 +15,7 @@ impl MediatorPhone {
     /// The most characters.
     pub const MAX: usize = 32;
     /// The rule, lengths aside, as an ECMA-262 pattern.
-    pub const PATTERN: &str = r"^[0-9 +()#*,x-]*([0-9][ +()#*,x-]*){3}[0-9 +()#*,x-]*$";
+    pub const PATTERN: &str = r"^[ +()#*,x-]*(?:[0-9][ +()#*,x-]*){3}[0-9 +()#*,x-]*$";
     /// What may stand beside digits.
     const SIGNS: &str = " +-()#*,x";
     /// How many digits stay readable at the front and at the end.
@@ -79,6 +79,9 @@ impl fmt::Debug for MediatorPhone {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
     use super::*;
 
     fn rules(text: &str) -> Vec<Rule> {
@@ -99,6 +102,16 @@ mod tests {
         assert_eq!(rules("１３８１２３４５６７８"), [Rule::BadFormat, Rule::BadCharacter]);
         assert_eq!(rules("138\n1234"), [Rule::ControlCharacter]);
         assert_eq!(rules(&"1".repeat(33)), [Rule::TooLong]);
+    }
+
+    proptest! {
+        #[test]
+        fn pattern_and_lengths_are_the_rule(text in "[0-9 +()#*,x-]{0,40}|[0-9]{2,33}|\\PC{0,8}|[ +x]{0,3}[0-9]{0,3}\\s?") {
+            let length = text.chars().count();
+            let pattern = Regex::new(MediatorPhone::PATTERN).unwrap();
+            let matched = pattern.is_match(&text) && (MediatorPhone::MIN..=MediatorPhone::MAX).contains(&length);
+            prop_assert_eq!(matched, MediatorPhone::parse(text.clone()).is_ok(), "{:?}", text);
+        }
     }
 
     #[test]

@@ -49,15 +49,16 @@ impl TextRule {
     }
 
     /// The rule, lengths aside, as an ECMA-262 pattern: no control characters, and one that is no white space.
+    /// White space at the front is taken as such, so that no engine has to try twice.
     #[must_use]
     pub fn pattern(self) -> String {
-        let control = if self.line_breaks {
-            r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F"
+        let (control, breaks) = if self.line_breaks {
+            (r"\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F", r"\t\n\r")
         } else {
-            r"\u0000-\u001F\u007F-\u009F"
+            (r"\u0000-\u001F\u007F-\u009F", "")
         };
-        let blank = r"\u0000-\u0020\u007F-\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000";
-        format!("^[^{control}]*[^{blank}][^{control}]*$")
+        let space = r"\u0020\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000";
+        format!(r"^[{breaks}{space}]*[^\u0000-\u001F\u007F-\u009F{space}][^{control}]*$")
     }
 }
 
@@ -135,6 +136,9 @@ impl fmt::Debug for Content {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
     use super::*;
 
     fn name(text: &str) -> Vec<Rule> {
@@ -158,6 +162,20 @@ mod tests {
         assert_eq!(content("a\u{b}"), [Rule::ControlCharacter]);
         assert_eq!(content(&"字".repeat(10_000)), []);
         assert_eq!(content(&"字".repeat(10_001)), [Rule::TooLong]);
+    }
+
+    proptest! {
+        #[test]
+        fn pattern_and_lengths_are_the_rule(
+            text in "\\PC{0,70}|[ \u{3000}\t\r\na\u{85}]{0,5}|\\s{0,3}.?\\s{0,3}|(?s:.){0,4}",
+        ) {
+            for rule in [MediatorName::RULE, Content::RULE] {
+                let pattern = Regex::new(&rule.pattern()).unwrap();
+                let length = text.chars().count();
+                let matched = pattern.is_match(&text) && (rule.min..=rule.max).contains(&length);
+                prop_assert_eq!(matched, rule.check(&text).is_empty(), "{:?}", text);
+            }
+        }
     }
 
     #[test]
