@@ -112,9 +112,14 @@ async fn not_found(request: HttpRequest) -> HttpResponse {
 
 fn not_allowed(allow: &'static str) -> Route {
     web::to(move |request: HttpRequest, method: Method| async move {
-        let detail = format!("{method} is not available here; use {allow}.");
-        Problem { allow: Some(allow), ..Problem::new(Code::MethodNotAllowed, detail) }.respond(&request)
+        wrong_method(&method, allow).respond(&request)
     })
+}
+
+/// What is said of a method that a path does not have.
+fn wrong_method(method: &Method, allow: &'static str) -> Problem {
+    let detail = format!("{method} is not available here; use {allow}.");
+    Problem { allow: Some(allow), ..Problem::new(Code::MethodNotAllowed, detail) }
 }
 
 /// The JSON text of one of our own answers.

@@ -1,13 +1,16 @@
 //! The documents: OpenAPI from the code, and Swagger UI to read and try it, offline.
 
+mod answers;
 mod document;
 mod examples;
+mod problem_routes;
 mod schemas;
 
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
 use super::body;
@@ -29,8 +32,11 @@ pub struct Docs {
 /// The OpenAPI document, as it is served, printed and committed.
 pub static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the document is built from constants; a test builds it")]
-    let text = document::build().to_pretty_json().expect("the document serialises");
-    text + "\n"
+    let mut document = serde_json::to_value(document::build()).expect("the document serialises");
+    if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
+        info.extend(document::IDENTITY.map(|(name, value)| (name.to_owned(), value.into())));
+    }
+    super::pretty_json(&document)
 });
 
 /// `GET /openapi.json`.

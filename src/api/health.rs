@@ -28,12 +28,12 @@ pub async fn livez() -> HttpResponse {
 
 /// `GET /readyz`: a problem from the moment that a stop was asked for.
 pub async fn readyz(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    if state.is_draining() {
-        Problem::new(Code::ShuttingDown, "This process is about to stop; send requests elsewhere.")
-            .respond(&request)
-    } else {
-        good()
-    }
+    if state.is_draining() { about_to_stop().respond(&request) } else { good() }
+}
+
+/// What `/readyz` says from the moment that a stop was asked for.
+pub(super) fn about_to_stop() -> Problem {
+    Problem::new(Code::ShuttingDown, "This process is about to stop; send requests elsewhere.")
 }
 
 fn good() -> HttpResponse {

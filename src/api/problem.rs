@@ -212,8 +212,8 @@ impl FieldError {
     /// A violation in the member `name` of the body.
     #[must_use]
     pub fn in_member(name: &str, violation: &Violation) -> Self {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        Self::new(Place::Pointer(bounded(&format!("/{escaped}"), MAX_POINTER)), &bounded(name, 64), violation)
+        let shown = bounded(name, 64).replace(char::is_control, "\u{fffd}");
+        Self::new(Place::Pointer(pointer(name)), &shown, violation)
     }
 
     /// A violation by the body as a whole.
@@ -248,9 +248,45 @@ impl TopDetails {
     }
 }
 
+/// The pointer to the member `name`, cut between characters of the name, never within an escape.
+fn pointer(name: &str) -> String {
+    let mut pointer = String::from("/");
+    let mut length = 1;
+    for character in name.chars() {
+        let (piece, more) = match character {
+            '~' => ("~0", 2),
+            '/' => ("~1", 2),
+            _ => ("", 1),
+        };
+        // One character is kept for the mark of what was cut.
+        if length + more > MAX_POINTER - 1 {
+            pointer.push('…');
+            break;
+        }
+        length += more;
+        if piece.is_empty() { pointer.push(character) } else { pointer.push_str(piece) }
+    }
+    pointer
+}
+
 fn bounded(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_is_whole_and_short() {
+        assert_eq!(pointer("a/b~c"), "/a~1b~0c");
+        assert_eq!(pointer(""), "/");
+        let long = pointer(&format!("{}{}", "a".repeat(125), "~".repeat(9)));
+        assert_eq!(long, format!("/{}…", "a".repeat(125)));
+        assert_eq!(pointer(&"键".repeat(200)).chars().count(), MAX_POINTER);
+        assert_eq!(pointer(&"a".repeat(126)).chars().count(), MAX_POINTER - 1);
     }
 }

@@ -40,10 +40,10 @@ pub struct ProblemKind {
 }
 
 impl ProblemCatalogue {
-    /// All of it.
+    /// The part of it that is about `codes`.
     #[must_use]
-    pub fn whole() -> Self {
-        Self { problems: Code::ALL.iter().copied().map(ProblemKind::of).collect() }
+    pub fn of(codes: &[Code]) -> Self {
+        Self { problems: codes.iter().copied().map(ProblemKind::of).collect() }
     }
 }
 
@@ -67,17 +67,20 @@ impl ProblemKind {
 
 /// `GET /problems`.
 pub async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    answer(&request, || html::list(state.docs.swagger_ui), ProblemCatalogue::whole)
+    answer(&request, || html::list(state.docs.swagger_ui), || ProblemCatalogue::of(Code::ALL))
 }
 
 /// `GET /problems/{code}`.
 pub async fn one(request: HttpRequest, state: Data<State>) -> HttpResponse {
     match request.match_info().get(CODE).and_then(Code::named) {
         Some(code) => answer(&request, || html::one(code, state.docs.swagger_ui), || ProblemKind::of(code)),
-        None => {
-            Problem::new(Code::NotFound, "No problem has this code; /problems lists them.").respond(&request)
-        }
+        None => no_such_problem().respond(&request),
     }
+}
+
+/// What is said of a code that there is not.
+pub(super) fn no_such_problem() -> Problem {
+    Problem::new(Code::NotFound, "No problem has this code; /problems lists them.")
 }
 
 fn answer<T: Serialize>(

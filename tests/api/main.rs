@@ -23,6 +23,7 @@ mod keys;
 mod load;
 mod log;
 mod metrics;
+mod openapi;
 mod problem_pages;
 mod process;
 mod push;

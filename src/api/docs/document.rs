@@ -1,25 +1,24 @@
 //! The OpenAPI 3.1 document: routes, answers by status, security.
 
-use std::collections::BTreeMap;
-
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::info::{ContactBuilder, InfoBuilder, LicenseBuilder};
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::ComponentsBuilder;
+use utoipa::openapi::schema::{Components, ComponentsBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::server::ServerBuilder;
+use utoipa::openapi::server::{Server, ServerBuilder};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Info, OpenApi, OpenApiBuilder, Required};
 
+use super::super::body;
 use super::super::catalogue::Code;
-use super::super::{body, problem};
-use super::{OPENAPI, examples, schemas};
+use super::super::problem_pages::PROBLEMS;
+use super::answers::{self, Example, good, problems, problems_of_reading};
+use super::{OPENAPI, examples, problem_routes, schemas};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -30,7 +29,13 @@ Pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Pla
 
 A push is plain JSON. The bridge checks everything, converts `completed_time` to GMT+8, signs, forwards, and maps what \
 TOP answers to an HTTP status. Everything but a success is `application/problem+json` (RFC 9457) with a `code`, an \
-`outcome` that tells whether the push was executed, and `retryable`. HEAD works wherever GET does.";
+`outcome` that tells whether the push was executed, and `retryable`; `/problems` explains them all, in English and \
+Chinese. HEAD works wherever GET does.";
+
+/// What catalogues of interfaces tell this one by, and whom it is for: extensions of `info` in the order in which they
+/// are written, which `utoipa` does not keep.
+pub(super) const IDENTITY: [(&str, &str); 2] =
+    [("x-api-id", "fdd5106f-9f58-44ad-b87d-8da33abe5b17"), ("x-audience", "company-internal")];
 
 /// The problems that the push route can answer; the others belong to paths and methods that are not in here.
 const OF_A_PUSH: [Code; 20] = [
@@ -76,26 +81,23 @@ pub(super) fn build() -> OpenApi {
                     "getReadiness",
                     "Whether requests are taken",
                     "Requests are taken.",
-                    &[Code::ShuttingDown],
+                    &[(Code::ShuttingDown, examples::about_to_stop())],
                 ),
             ),
         )
+        .path(PROBLEMS, PathItem::new(HttpMethod::Get, problem_routes::list()))
+        .path(format!("{PROBLEMS}/{{code}}"), PathItem::new(HttpMethod::Get, problem_routes::one()))
         .path("/metrics", PathItem::new(HttpMethod::Get, metrics()))
         .path(OPENAPI, PathItem::new(HttpMethod::Get, openapi()));
     OpenApiBuilder::new()
         .info(info())
-        .servers(Some([ServerBuilder::new().url("/").description(Some("This bridge")).build()]))
+        .servers(Some([server()]))
         .paths(paths)
-        .components(Some(
-            ComponentsBuilder::new()
-                .schemas_from_iter(schemas::all())
-                .security_scheme(BEARER, SecurityScheme::Http(bearer()))
-                .build(),
-        ))
+        .components(Some(components()))
         .tags(Some([
             tag("mediations", "Results of mediations (调解结果)."),
             tag("health", "For orchestrators; neither route calls TOP."),
-            tag("documents", "This document."),
+            tag("documents", "The explanations of problems, and this document."),
         ]))
         .build()
 }
@@ -111,6 +113,24 @@ fn info() -> Info {
         .description(Some(DESCRIPTION))
         .contact(Some(contact.build()))
         .license(Some(LicenseBuilder::new().name("MIT License").identifier(Some("MIT")).build()))
+        .build()
+}
+
+fn server() -> Server {
+    ServerBuilder::new()
+        .url("/")
+        .description(Some("This bridge, wherever it runs: local, staging or production"))
+        .extensions(Some(ExtensionsBuilder::new().add("x-internal", true).build()))
+        .build()
+}
+
+fn components() -> Components {
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas::all())
+        .security_scheme(BEARER, SecurityScheme::Http(bearer()));
+    answers::shared()
+        .into_iter()
+        .fold(components, |components, (name, answer)| components.response(name, answer))
         .build()
 }
 
@@ -155,10 +175,8 @@ fn push() -> OperationBuilder {
                 .examples_from_iter(bodies)
                 .build(),
         );
-    let accepted = ResponseBuilder::new()
-        .description("TOP executed the push, now or when it came first with the same `Idempotency-Key`.")
-        .header("X-Request-Id", request_id())
-        .header("Idempotent-Replayed", replayed())
+    let accepted = good("TOP executed the push, now or when it came first with the same `Idempotency-Key`.")
+        .header("Idempotent-Replayed", answers::replayed())
         .content(
             body::MEDIA_TYPE,
             ContentBuilder::new()
@@ -183,11 +201,11 @@ fn push() -> OperationBuilder {
         .parameter(key)
         .request_body(Some(body.build()))
         .response("200", accepted);
-    problems(operation, &OF_A_PUSH)
+    problems(operation, &OF_A_PUSH.map(|code| (code, examples::problem(code))))
 }
 
-fn health(id: &str, summary: &str, good: &str, bad: &[Code]) -> OperationBuilder {
-    let ok = ResponseBuilder::new().description(good).header("X-Request-Id", request_id()).content(
+fn health(id: &str, summary: &str, what: &str, bad: &[Example]) -> OperationBuilder {
+    let ok = good(what).content(
         body::MEDIA_TYPE,
         ContentBuilder::new()
             .schema(Some(schemas::reference(schemas::HEALTH)))
@@ -198,21 +216,20 @@ fn health(id: &str, summary: &str, good: &str, bad: &[Code]) -> OperationBuilder
         .tag("health")
         .operation_id(Some(id))
         .summary(Some(summary))
-        .description(Some(format!("{good} TOP is not asked.")))
+        .description(Some(format!("{what} TOP is not asked.")))
         .security(SecurityRequirement::default())
         .response("200", ok);
-    problems(operation, bad)
+    problems_of_reading(operation, bad)
 }
 
 fn metrics() -> OperationBuilder {
-    let page =
-        ResponseBuilder::new().description("The metrics.").header("X-Request-Id", request_id()).content(
-            "text/plain",
-            ContentBuilder::new()
-                .schema(Some(schemas::text_page()))
-                .example(Some(super::super::metrics::example().into()))
-                .build(),
-        );
+    let page = good("The metrics.").content(
+        "text/plain",
+        ContentBuilder::new()
+            .schema(Some(schemas::text_page()))
+            .example(Some(super::super::metrics::example().into()))
+            .build(),
+    );
     let operation = OperationBuilder::new()
         .tag("health")
         .operation_id(Some("getMetrics"))
@@ -220,94 +237,20 @@ fn metrics() -> OperationBuilder {
         .description(Some("Gauges in the text format of Prometheus. TOP is not asked."))
         .security(SecurityRequirement::default())
         .response("200", page);
-    problems(operation, &[])
+    problems_of_reading(operation, &[])
 }
 
 fn openapi() -> OperationBuilder {
-    let document =
-        ResponseBuilder::new().description("The OpenAPI document.").header("X-Request-Id", request_id());
-    let schema = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::Object);
+    let document = good("The OpenAPI document.").content(
+        body::MEDIA_TYPE,
+        ContentBuilder::new().schema(Some(schemas::reference(schemas::OPENAPI_DOCUMENT))).build(),
+    );
     let operation = OperationBuilder::new()
         .tag("documents")
         .operation_id(Some("getOpenApiDocument"))
         .summary(Some("This document"))
         .description(Some("The OpenAPI 3.1 document of this very bridge."))
         .security(SecurityRequirement::default())
-        .response(
-            "200",
-            document.content(body::MEDIA_TYPE, ContentBuilder::new().schema(Some(schema)).build()),
-        );
-    problems(operation, &[])
-}
-
-/// Adds a response for each status among `codes`, with an example for each code, and the default one.
-fn problems(operation: OperationBuilder, codes: &[Code]) -> OperationBuilder {
-    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes {
-        by_status.entry(code.entry().status.as_u16()).or_default().push(*code);
-    }
-    let operation = by_status.into_iter().fold(operation, |operation, (status, codes)| {
-        operation.response(status.to_string(), problem_response(&codes))
-    });
-    operation.response("default", described("Any other problem.", &[Code::InternalError]))
-}
-
-fn problem_response(codes: &[Code]) -> ResponseBuilder {
-    let line = |code: &Code| {
-        format!("`{}`: {}. {}.", code.entry().name, code.entry().en.meaning, code.entry().en.action)
-    };
-    let response = described(&codes.iter().map(line).collect::<Vec<_>>().join("\n\n"), codes);
-    let response = if codes.contains(&Code::Unauthenticated) {
-        let challenge = utoipa::openapi::ObjectBuilder::new()
-            .schema_type(utoipa::openapi::Type::String)
-            .enum_values(Some(["Bearer"]));
-        response.header(
-            "WWW-Authenticate",
-            HeaderBuilder::new().schema(Some(challenge)).description(Some("How to authenticate.")).build(),
-        )
-    } else {
-        response
-    };
-    let response = if codes.contains(&Code::TopRejected) {
-        response.header("Idempotent-Replayed", replayed())
-    } else {
-        response
-    };
-    if codes.iter().any(|code| code.entry().retry_after.is_some()) {
-        let header = HeaderBuilder::new()
-            .schema(Some(schemas::retry_after()))
-            .description(Some("Seconds to wait before the next try."));
-        response.header("Retry-After", header.build())
-    } else {
-        response
-    }
-}
-
-fn described(description: &str, codes: &[Code]) -> ResponseBuilder {
-    let examples = codes.iter().map(|code| {
-        let entry = code.entry();
-        let example = ExampleBuilder::new().summary(entry.en.title).value(Some(examples::problem(*code)));
-        (entry.name, example.build())
-    });
-    ResponseBuilder::new().description(description).header("X-Request-Id", request_id()).content(
-        problem::MEDIA_TYPE,
-        ContentBuilder::new()
-            .schema(Some(schemas::reference(schemas::PROBLEM)))
-            .examples_from_iter(examples)
-            .build(),
-    )
-}
-
-fn replayed() -> utoipa::openapi::header::Header {
-    HeaderBuilder::new()
-        .schema(Some(schemas::replayed()))
-        .description(Some("Sent where the answer is the one to an earlier push with the same key."))
-        .build()
-}
-
-fn request_id() -> utoipa::openapi::header::Header {
-    HeaderBuilder::new()
-        .schema(Some(schemas::request_id()))
-        .description(Some("The request's identifier: the caller's own `X-Request-Id`, or a new one."))
-        .build()
+        .response("200", document);
+    problems_of_reading(operation, &[])
 }

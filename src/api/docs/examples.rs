@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::super::catalogue::Code;
-use super::super::context::Context;
+use super::super::context::{Context, X_REQUEST_ID};
 use super::super::problem::Problem;
-use super::super::{members, report};
+use super::super::problem_pages::PROBLEMS;
+use super::super::{READ, health, members, problem_pages, report};
 use crate::delivery::{End, History, Report};
 use crate::mediation::{CaseId, CompletedTime, MediationResult, ResultText};
 use crate::top::{Class, Said};
@@ -68,13 +70,33 @@ fn accepted_after(history: History) -> Value {
 
 /// The problem of one kind that a push's caller would get.
 pub(super) fn problem(code: Code) -> Value {
+    answered(&made(code), PATH)
+}
+
+/// What every other method gets where only GET and HEAD are available.
+pub(super) fn method_not_allowed() -> Value {
+    answered(&super::super::wrong_method(&Method::POST, READ), PROBLEMS)
+}
+
+/// What a fault of the bridge comes to where nothing is pushed.
+pub(super) fn internal() -> Value {
+    answered(&Problem::internal(false), PROBLEMS)
+}
+
+/// What `/readyz` says once a stop was asked for.
+pub(super) fn about_to_stop() -> Value {
+    answered(&health::about_to_stop(), "/readyz")
+}
+
+/// What is said of a code that there is not.
+pub(super) fn no_such_problem() -> Value {
+    answered(&problem_pages::no_such_problem(), "/problems/nothing")
+}
+
+fn answered(problem: &Problem, path: &str) -> Value {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        super::super::context::X_REQUEST_ID,
-        actix_web::http::header::HeaderValue::from_static(REQUEST_ID),
-    );
-    let text = made(code).body(&Context::arriving(&headers), PATH);
-    serde_json::from_str(&text).unwrap_or_default()
+    headers.insert(X_REQUEST_ID, HeaderValue::from_static(REQUEST_ID));
+    serde_json::from_str(&problem.body(&Context::arriving(&headers), path)).unwrap_or_default()
 }
 
 fn made(code: Code) -> Problem {

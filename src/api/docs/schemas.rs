@@ -1,20 +1,20 @@
 //! The JSON schemas of requests and answers, with the limits, patterns and words that the checks use.
 
+mod problems;
+
 use serde_json::json;
 use utoipa::openapi::schema::{
-    AdditionalProperties, Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, Schema, SchemaFormat,
+    AdditionalProperties, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, Schema, SchemaFormat,
     SchemaType, Type,
 };
 
 use super::super::catalogue::Code;
 use super::super::context::MAX_REQUEST_ID;
-use super::super::problem::{MAX_ERRORS, MAX_POINTER, type_of};
 use crate::delivery::Outcome;
 use crate::delivery::idempotency::IdempotencyKey;
 use crate::mediation::{
-    CaseId, CompletedTime, Content, MediatorName, MediatorPhone, ResultText, Rule, TextRule, WorkNumber,
+    CaseId, CompletedTime, Content, MediatorName, MediatorPhone, ResultText, TextRule, WorkNumber,
 };
-use crate::top::scrub::{MAX_IDENTIFIER, MAX_MESSAGE};
 
 /// The names of the schemas.
 pub(super) const REQUEST: &str = "MediationResult";
@@ -22,22 +22,32 @@ pub(super) const ACCEPTED: &str = "AcceptedPush";
 pub(super) const PROBLEM: &str = "Problem";
 pub(super) const FIELD_ERROR: &str = "FieldError";
 pub(super) const TOP_DETAILS: &str = "TopDetails";
+pub(super) const PROBLEM_CATALOGUE: &str = "ProblemCatalogue";
+pub(super) const PROBLEM_KIND: &str = "ProblemKind";
+pub(super) const EXPLANATION: &str = "ProblemExplanation";
 pub(super) const HEALTH: &str = "Health";
+pub(super) const OPENAPI_DOCUMENT: &str = "OpenApiDocument";
 
-/// The spelling of times in answers.
-const GMT8_PATTERN: &str = "^20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$";
-/// The most bytes that the request's path may take in an answer, and a sentence.
+/// The most characters that the request's path may take in an answer, a sentence, or a page.
 const MAX_TEXT: usize = 131_072;
+/// One line of text.
+const LINE: &str = r"^[^\u0000-\u001F]+$";
+/// Pages of text: no control characters but the ends of lines.
+const PAGE: &str = r"[^\u0000-\u0009\u000B-\u001F]*$";
 
 /// Every schema by name.
 pub(super) fn all() -> Vec<(&'static str, Schema)> {
     vec![
         (REQUEST, request().into()),
         (ACCEPTED, accepted().into()),
-        (PROBLEM, problem().into()),
-        (FIELD_ERROR, field_error().into()),
-        (TOP_DETAILS, top_details().into()),
+        (PROBLEM, problems::problem().into()),
+        (FIELD_ERROR, problems::field_error().into()),
+        (TOP_DETAILS, problems::top_details().into()),
+        (PROBLEM_CATALOGUE, problems::catalogue().into()),
+        (PROBLEM_KIND, problems::kind().into()),
+        (EXPLANATION, problems::explanation().into()),
         (HEALTH, health().into()),
+        (OPENAPI_DOCUMENT, openapi_document().into()),
     ]
 }
 
@@ -59,9 +69,9 @@ pub(super) fn idempotency_key() -> ObjectBuilder {
         .examples([json!("7c4a8d09-ca37-4f2e-9d1b-2f0b3a5e6c11")])
 }
 
-/// The header `Idempotent-Replayed` of answers.
-pub(super) fn replayed() -> ObjectBuilder {
-    words(["true"])
+/// The member `code` of problems, and the path parameter.
+pub(super) fn code() -> ObjectBuilder {
+    words(Code::ALL.iter().map(|code| code.entry().name))
 }
 
 /// The header `X-Request-Id` of answers.
@@ -71,19 +81,25 @@ pub(super) fn request_id() -> ObjectBuilder {
 
 /// The header `Retry-After`.
 pub(super) fn retry_after() -> ObjectBuilder {
-    integer(1, 2_678_400).description(Some("Seconds to wait before the next try."))
+    integer(1, 2_678_400)
 }
 
 /// A page of text.
 pub(super) fn text_page() -> ObjectBuilder {
-    string(0, MAX_TEXT)
+    string(0, MAX_TEXT).pattern(Some(format!("^{PAGE}")))
+}
+
+/// A page of HTML.
+pub(super) fn html_page() -> ObjectBuilder {
+    string(1, MAX_TEXT).pattern(Some(format!("^<!DOCTYPE html>{PAGE}")))
 }
 
 fn request() -> Object {
     let time = nullable(string(19, MAX_TEXT).pattern(Some(CompletedTime::pattern())))
         .description(Some(format!(
             "When the mediation ended (结束时间). Three spellings: {}. Years {} to {} in GMT+8. It is sent to TOP, and \
-             echoed, as `YYYY-MM-DD HH:MM:SS` in GMT+8; fractions of a second are cut.",
+             echoed, as `YYYY-MM-DD HH:MM:SS` in GMT+8; fractions of a second are cut. The pattern leaves out what the \
+             bridge takes on the days around the first and the last New Year under offsets other than UTC and +08:00.",
             CompletedTime::SPELLINGS.map(|(name, example)| format!("`{example}` ({name})")).join(", "),
             CompletedTime::FIRST_YEAR,
             CompletedTime::LAST_YEAR,
@@ -135,7 +151,7 @@ fn accepted() -> Object {
         .property(
             "completed_time",
             string(19, 19)
-                .pattern(Some(GMT8_PATTERN))
+                .pattern(Some(CompletedTime::printed_pattern()))
                 .description(Some("The time as it was sent to TOP, in GMT+8 (结束时间)."))
                 .examples([json!("2025-11-17 00:00:00")]),
         )
@@ -149,113 +165,44 @@ fn accepted() -> Object {
         .build()
 }
 
-fn problem() -> Object {
-    let names = || Code::ALL.iter().map(|code| code.entry().name);
-    let mut problem = closed()
-        .description(Some("Anything that is not a success, RFC 9457."))
-        .property(
-            "type",
-            words(Code::ALL.iter().map(|code| type_of(*code)))
-                .format(Some(SchemaFormat::Custom("uri-reference".to_owned())))
-                .description(Some("Names the kind of problem.")),
-        )
-        .property("title", string(1, 200).pattern(Some(LINE)).description(Some("The kind in a few words.")))
-        .property("status", integer(400, 504).description(Some("The HTTP status.")))
-        .property(
-            "detail",
-            string(1, MAX_TEXT).pattern(Some(LINE)).description(Some("This one, in a sentence or two.")),
-        )
-        .property(
-            "instance",
-            string(1, MAX_TEXT).pattern(Some(LINE)).description(Some("The path that was asked for.")),
-        )
-        .property("code", words(names()).description(Some("The kind, for programs.")))
-        .property("outcome", words(Outcome::ALL.map(Outcome::name)).description(Some(OUTCOME)))
-        .property(
-            "retryable",
-            ObjectBuilder::new()
-                .schema_type(Type::Boolean)
-                .description(Some("Whether the same request may succeed later.")),
-        )
-        .property(
-            "request_id",
-            request_id().description(Some("The request's identifier, as in `X-Request-Id`.")),
-        );
-    for name in
-        ["type", "title", "status", "detail", "instance", "code", "outcome", "retryable", "request_id"]
-    {
-        problem = problem.required(name);
-    }
-    problem
-        .property("attempts", attempts())
-        .property("prior_outcome", prior_outcome())
-        .property("errors", errors())
-        .property("top", reference(TOP_DETAILS))
-        .build()
-}
-
-/// One line of text.
-const LINE: &str = r"^[^\u0000-\u001F]+$";
-/// What `outcome` promises.
-const OUTCOME: &str = "`rejected`: TOP decided and said no. `not_executed`: proven, TOP's back end did not see this \
-                       push. `unknown`: it may have been executed.";
-
-fn errors() -> Array {
-    ArrayBuilder::new()
-        .items(reference(FIELD_ERROR))
-        .min_items(Some(1))
-        .max_items(Some(MAX_ERRORS))
-        .description(Some("Everything that the request breaks."))
-        .build()
-}
-
-fn field_error() -> Object {
-    closed()
-        .description(Some("One broken rule; either `pointer` or `parameter` says where."))
-        .property(
-            "pointer",
-            string(0, MAX_POINTER)
-                .pattern(Some("^(/.*)?$"))
-                .description(Some(
-                    "The place in the body, a JSON pointer (RFC 6901); empty for the body itself.",
-                ))
-                .examples([json!("/completed_time")]),
-        )
-        .property(
-            "parameter",
-            words(["case_id", "Idempotency-Key"]).description(Some("The path parameter or header.")),
-        )
-        .property("code", words(Rule::ALL.map(Rule::code)).description(Some("The rule.")))
-        .property("detail", string(1, 1000).pattern(Some(LINE)).description(Some("What to send instead.")))
-        .required("code")
-        .required("detail")
-        .build()
-}
-
-fn top_details() -> Object {
-    let identifier = |description: &str| {
-        string(0, MAX_IDENTIFIER).pattern(Some("^[^\\u0000-\\u001F]*$")).description(Some(description))
-    };
-    closed()
-        .description(Some("What TOP said, each where it gave it; credentials and addresses are blanked."))
-        .property("code", integer(i32::MIN, i32::MAX).description(Some("TOP's `code` (错误码).")))
-        .property("sub_code", identifier("TOP's `sub_code`."))
-        .property(
-            "sub_msg",
-            string(0, MAX_MESSAGE).pattern(Some("^[^\\u0000-\\u001F]*$")).description(Some(
-                "TOP's `sub_msg` or `extra_err_msg` (错误描述), with `top_rejected` only.",
-            )),
-        )
-        .property("state_code", identifier("TOP's `state_code` (错误码)."))
-        .property("request_id", identifier("TOP's identifier of the call; its support asks for it."))
-        .build()
-}
-
 fn health() -> Object {
     closed()
         .description(Some("The process lives, or takes requests."))
         .property("status", words(["ok"]).description(Some("The only good status.")))
         .required("status")
+        .build()
+}
+
+/// The document itself, as far as its first level.
+fn openapi_document() -> Object {
+    let part = |description: &str| {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .max_properties(Some(100))
+            .description(Some(description))
+    };
+    let list = |description: &str, of: &str| {
+        ArrayBuilder::new().items(part(of)).max_items(Some(100)).description(Some(description))
+    };
+    closed()
+        .description(Some("An OpenAPI 3.1 document."))
+        .property(
+            "openapi",
+            string(5, 16)
+                .pattern(Some(r"^3\.1\.[0-9]+$"))
+                .description(Some("The version of the specification.")),
+        )
+        .property("info", part("What this interface is."))
+        .property("servers", list("Where it is served.", "A server."))
+        .property("paths", part("The operations, by path and method."))
+        .property("components", part("What the operations share."))
+        .property("tags", list("The groups of operations.", "A group."))
+        .required("openapi")
+        .required("info")
+        .required("servers")
+        .required("paths")
+        .required("components")
+        .required("tags")
         .build()
 }
 
@@ -278,7 +225,8 @@ fn nullable(string: ObjectBuilder) -> ObjectBuilder {
     string.schema_type(SchemaType::from_iter([Type::String, Type::Null]))
 }
 
-fn words<W: Into<String>>(words: impl IntoIterator<Item = W>) -> ObjectBuilder {
+/// One of these words.
+pub(super) fn words<W: Into<String>>(words: impl IntoIterator<Item = W>) -> ObjectBuilder {
     let words = words.into_iter().map(|word| json!(word.into()));
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }

@@ -34,7 +34,7 @@ impl CompletedTime {
             "1999-12-31T(?:1[6-9]|2[0-3])|(?:2000-01-01|2099-12-30)T{HOUR}|2099-12-31T(?:0[0-9]|1[0-5])"
         );
         format!(
-            "^(?:{any}[ T]{time}|{any}T{time}{fraction}\\+08:00|{inner}T{time}{fraction}{offset}\
+            "^(?:{any}(?:[ T]{time}|T{time}{fraction}\\+08:00)|{inner}T{time}{fraction}{offset}\
              |(?:{hours_of_utc}):{SIXTY}:{SIXTY}{fraction}{utc})$"
         )
     }

@@ -1,0 +1,132 @@
+//! The OpenAPI document leaves nothing open: operations are whole, and every value has its bounds.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+fn document() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every operation by its method and path.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let item = item.as_object().unwrap();
+            item.iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+        })
+        .collect()
+}
+
+/// What a reference leads to; other values as they are.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).expect(reference),
+        None => value,
+    }
+}
+
+#[test]
+fn the_document_says_what_it_is_and_whom_it_is_for() {
+    let document = document();
+    let info = &document["info"];
+    for member in ["title", "description", "version", "x-api-id"] {
+        assert!(info[member].as_str().is_some_and(|text| !text.is_empty()), "{member}");
+    }
+    assert_eq!(info["x-audience"], "company-internal");
+    for member in ["name", "url", "email"] {
+        assert!(info["contact"][member].is_string(), "{member}");
+    }
+    assert_eq!(info["license"]["identifier"], "MIT");
+    assert!(document["servers"][0]["description"].is_string());
+}
+
+#[test]
+fn every_operation_is_whole() {
+    let document = document();
+    let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+    let operations = operations(&document);
+    assert_eq!(operations.len(), 7);
+    for (name, operation) in operations {
+        for member in ["operationId", "summary", "description"] {
+            assert!(operation[member].as_str().is_some_and(|text| !text.is_empty()), "{name}: {member}");
+        }
+        assert!(operation["tags"].as_array().unwrap().iter().all(|tag| tags.contains(&tag)), "{name}");
+        assert!(operation["security"].is_array(), "{name}");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.contains_key("500") && responses.contains_key("default"), "{name}");
+        assert!(responses.keys().any(|status| status.starts_with('4')), "{name}");
+        for (status, response) in responses {
+            let response = resolved(&document, response);
+            assert!(response["description"].is_string(), "{name}: {status}");
+            assert!(response["headers"]["X-Request-Id"].is_object(), "{name}: {status}");
+            let problem = response["content"].get("application/problem+json");
+            assert_eq!(problem.is_some(), !status.starts_with('2'), "{name}: {status}");
+            let Some(problem) = problem else { continue };
+            for example in problem["examples"].as_object().unwrap().values() {
+                if status != "default" {
+                    assert_eq!(example["value"]["status"].to_string(), *status, "{name}");
+                }
+            }
+        }
+        let parameters = operation["parameters"].as_array();
+        for parameter in parameters.into_iter().flatten() {
+            assert_ne!(parameter["name"], "X-Request-Id", "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_value_has_its_bounds() {
+    let document = document();
+    let mut seen = 0;
+    walk(&document, "", &mut seen);
+    assert!(seen > 50, "{seen}");
+}
+
+/// Checks every schema below `value`.
+fn walk(value: &Value, place: &str, seen: &mut usize) {
+    let below: Vec<(String, &Value)> = match value {
+        Value::Object(members) => {
+            // A schema has one type, or a list of them.
+            let kinds = members.get("type").map_or_else(Vec::new, |kind| {
+                kind.as_array().map_or_else(|| vec![kind], |kinds| kinds.iter().collect())
+            });
+            for kind in kinds.into_iter().filter_map(Value::as_str) {
+                *seen += 1;
+                assert!(is_bounded(kind, members), "{place} is an unbounded {kind}");
+            }
+            members.iter().map(|(name, member)| (format!("{place}/{name}"), member)).collect()
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(number, item)| (format!("{place}/{number}"), item)).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    // What examples show are no schemas.
+    let below = below
+        .into_iter()
+        .filter(|(place, _)| !["/example", "/examples", "/value"].iter().any(|name| place.ends_with(name)));
+    for (place, value) in below {
+        walk(value, &place, seen);
+    }
+}
+
+fn is_bounded(kind: &str, schema: &Map<String, Value>) -> bool {
+    let has = |names: &[&str]| names.iter().all(|name| schema.contains_key(*name));
+    match kind {
+        "string" => has(&["enum"]) || has(&["maxLength", "pattern"]),
+        "integer" => has(&["format", "minimum", "maximum"]),
+        "array" => has(&["items", "maxItems"]),
+        "object" => {
+            schema.get("additionalProperties") == Some(&Value::Bool(false)) || has(&["maxProperties"])
+        }
+        "boolean" | "null" => true,
+        // The type of the security scheme.
+        "http" => has(&["scheme"]),
+        other => panic!("an unknown type: {other}"),
+    }
+}
