@@ -179,6 +179,7 @@ fn openapi_document() -> Object {
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .max_properties(Some(100))
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
             .description(Some(description))
     };
     let list = |description: &str, of: &str| {
