@@ -12,7 +12,7 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Ref};
 
 use super::super::catalogue::Code;
-use super::super::{READ, problem, problem_pages};
+use super::super::{problem, problem_pages};
 use super::{examples, schemas};
 
 /// The operation that explains a problem.
@@ -28,7 +28,7 @@ pub(super) type Example = (Code, Value);
 /// The answers that operations share, by name.
 pub(super) fn shared() -> [(&'static str, Response); 3] {
     let failed = [(Code::InternalError, examples::internal())];
-    let allow = header(schemas::words([READ]), "The methods of this path.");
+    let allow = header(schemas::allow(), "The methods of this path.");
     let not_allowed = problem_response(&[(Code::MethodNotAllowed, examples::method_not_allowed())]);
     [
         (METHOD_NOT_ALLOWED, not_allowed.header("Allow", allow).build()),

@@ -8,6 +8,7 @@ use utoipa::openapi::schema::{
     SchemaType, Type,
 };
 
+use super::super::READ;
 use super::super::catalogue::Code;
 use super::super::context::MAX_REQUEST_ID;
 use crate::delivery::Outcome;
@@ -77,6 +78,11 @@ pub(super) fn code() -> ObjectBuilder {
 /// The header `X-Request-Id` of answers.
 pub(super) fn request_id() -> ObjectBuilder {
     string(1, MAX_REQUEST_ID).pattern(Some("^[A-Za-z0-9._-]+$"))
+}
+
+/// The header `Allow` of a path that is only read. A pattern, for generators make constants of the words of an enum.
+pub(super) fn allow() -> ObjectBuilder {
+    string(1, READ.len()).pattern(Some(format!("^{READ}$")))
 }
 
 /// The header `Retry-After`.
