@@ -31,6 +31,9 @@ pub(super) const OPENAPI_DOCUMENT: &str = "OpenApiDocument";
 
 /// The most characters that the request's path may take in an answer, a sentence, or a page.
 const MAX_TEXT: usize = 131_072;
+/// The most characters of a time in the document. The bridge takes fractions of any length that fits into a body; a
+/// bound so large would only make tools send bodies that are too large.
+const MAX_TIME: usize = 1024;
 /// One line of text.
 const LINE: &str = r"^[^\u0000-\u001F]+$";
 /// Pages of text: no control characters but the ends of lines.
@@ -101,11 +104,12 @@ pub(super) fn html_page() -> ObjectBuilder {
 }
 
 fn request() -> Object {
-    let time = nullable(string(19, MAX_TEXT).pattern(Some(CompletedTime::pattern())))
+    let time = nullable(string(19, MAX_TIME).pattern(Some(CompletedTime::pattern())))
         .description(Some(format!(
             "When the mediation ended (结束时间). Three spellings: {}. Years {} to {} in GMT+8. It is sent to TOP, and \
-             echoed, as `YYYY-MM-DD HH:MM:SS` in GMT+8; fractions of a second are cut. The pattern leaves out what the \
-             bridge takes on the days around the first and the last New Year under offsets other than UTC and +08:00.",
+             echoed, as `YYYY-MM-DD HH:MM:SS` in GMT+8; fractions of a second are cut. The schema leaves out two \
+             things that the bridge takes: offsets other than UTC and +08:00 on the days around the first and the last \
+             New Year, and fractions of more than a thousand digits.",
             CompletedTime::SPELLINGS.map(|(name, example)| format!("`{example}` ({name})")).join(", "),
             CompletedTime::FIRST_YEAR,
             CompletedTime::LAST_YEAR,
