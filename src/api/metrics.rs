@@ -35,12 +35,10 @@ enum Standing {
 /// The metrics of one bridge, all closed sets of labels begun.
 #[must_use]
 pub fn begun() -> Metrics {
-    let problems = Code::ALL.iter().map(|code| code.entry()).map(|entry| (entry.outcome.name(), entry.name));
-    // The one problem that comes with two outcomes.
-    let internal = Code::InternalError.entry().name;
-    let others = [Outcome::NotExecuted, Outcome::Unknown].map(|outcome| (outcome.name(), internal));
-    let pushes: Vec<_> =
-        [(Outcome::Accepted.name(), ACCEPTED)].into_iter().chain(problems).chain(others).collect();
+    let problems = Code::ALL
+        .iter()
+        .flat_map(|code| code.outcomes().iter().map(|outcome| (outcome.name(), code.entry().name)));
+    let pushes: Vec<_> = [(Outcome::Accepted.name(), ACCEPTED)].into_iter().chain(problems).collect();
     Metrics::new(&Words {
         pushes: &pushes,
         classes: &Class::ALL.map(Class::name),

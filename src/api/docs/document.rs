@@ -226,7 +226,7 @@ fn metrics() -> OperationBuilder {
     let page = good("The metrics.").content(
         "text/plain",
         ContentBuilder::new()
-            .schema(Some(schemas::text_page()))
+            .schema(Some(schemas::metrics_page()))
             .example(Some(super::super::metrics::example().into()))
             .build(),
     );

@@ -31,6 +31,8 @@ pub(super) const OPENAPI_DOCUMENT: &str = "OpenApiDocument";
 
 /// The most characters that the request's path may take in an answer, a sentence, or a page.
 const MAX_TEXT: usize = 131_072;
+/// The most bytes of the metrics: every route by every method and status, and room to spare.
+const MAX_METRICS: usize = 1 << 20;
 /// The most characters of a time in the document. The bridge takes fractions of any length that fits into a body; a
 /// bound so large would only make tools send bodies that are too large.
 const MAX_TIME: usize = 1024;
@@ -93,9 +95,9 @@ pub(super) fn retry_after() -> ObjectBuilder {
     integer(1, 2_678_400)
 }
 
-/// A page of text.
-pub(super) fn text_page() -> ObjectBuilder {
-    string(0, MAX_TEXT).pattern(Some(format!("^{PAGE}")))
+/// The page of metrics.
+pub(super) fn metrics_page() -> ObjectBuilder {
+    string(1, MAX_METRICS).pattern(Some(format!("^{PAGE}")))
 }
 
 /// A page of HTML.
