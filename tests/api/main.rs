@@ -24,6 +24,7 @@ mod load;
 mod log;
 mod metrics;
 mod openapi;
+mod operations;
 mod problem_pages;
 mod process;
 mod push;
