@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub(crate) mod app;
+pub(crate) mod document;
 pub(crate) mod flipping;
 pub(crate) mod gateway;
 pub(crate) mod installed;

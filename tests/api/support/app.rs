@@ -11,6 +11,7 @@ use mediation_bridge::settings::Settings;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::document::assert_described;
 use super::wire::{self, Message};
 use super::{APP_KEY, APP_SECRET, BODY, CASE, Gateway, Move};
 
@@ -116,12 +117,21 @@ impl TestApp {
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(body);
-        Reply::of(wire::send_raw(self.address, &bytes))
+        self.send_raw(&bytes)
     }
 
-    /// Sends these bytes on a connection of their own.
+    /// Sends these bytes on a connection of their own. The answer must be one that the document describes, unless the
+    /// framework gave it before the bridge saw the request.
     pub(crate) fn send_raw(&self, bytes: &[u8]) -> Reply {
-        Reply::of(wire::send_raw(self.address, bytes))
+        let reply = Reply::of(wire::send_raw(self.address, bytes));
+        let start = bytes.split(|byte| *byte == b'\r').next().and_then(|line| std::str::from_utf8(line).ok());
+        let mut words = start.unwrap_or_default().split(' ');
+        if let (Some(method), Some(target), Some(_)) =
+            (words.next(), words.next(), reply.header("x-request-id"))
+        {
+            assert_described(method, target, &reply);
+        }
+        reply
     }
 
     /// Asks the bridge to stop, without waiting for it.
