@@ -2,8 +2,8 @@
 //!
 //! In reading order: [`outcome`] is the promise that callers build on, [`attempts`] the pure decision to try
 //! again, [`clock`] the time that TOP believes in, [`ban`] what TOP forbade for a while, [`idempotency`] what
-//! callers may repeat without harm, [`report`] what became of a push. It knows no HTTP: the report says what happened, and whoever asked puts it
-//! into words.
+//! callers may repeat without harm, [`report`] what became of a push. It knows no HTTP: the report says what
+//! happened, and whoever asked puts it into words.
 
 pub mod attempts;
 pub mod ban;
@@ -117,6 +117,12 @@ impl Shared {
         self.ban.remaining(Instant::now())
     }
 
+    /// Whether new pushes are told [`End::ShuttingDown`].
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
     /// From now on every new push is told [`End::ShuttingDown`].
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
@@ -198,7 +204,7 @@ impl Delivery {
     /// Calls TOP until there is nothing to gain by another call.
     async fn call(&self, req: &str, deadline: Instant, begun: &Begun) -> Report {
         let shared = &*self.shared;
-        if shared.closing.load(Ordering::Acquire) {
+        if shared.is_closing() {
             return Report::uncalled(End::ShuttingDown);
         }
         let Some(_place) = shared.place() else { return Report::uncalled(End::Overloaded) };

@@ -18,7 +18,8 @@
 //!
 //! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `top → mediation`,
 //! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
-//! `api → {metrics, telemetry}`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps it so.
+//! `api → {metrics, telemetry}`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps
+//! it so.
 
 pub mod api;
 pub mod cli;

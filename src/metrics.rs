@@ -46,8 +46,8 @@ pub struct Now {
     pub in_flight: usize,
     /// How many may.
     pub in_flight_limit: usize,
-    /// How long the ban goes on that TOP announced.
-    pub ban_remaining: Duration,
+    /// Whole seconds for which the ban goes on that TOP announced.
+    pub ban_remaining: u64,
     /// Seconds by which TOP's clock is taken to be ahead.
     pub clock_skew: i64,
     /// Log lines that were dropped since the process began.
@@ -56,7 +56,7 @@ pub struct Now {
 
 /// The words of the labels that are known from the start. Each begins with 0, so that a first increase shows.
 #[derive(Debug)]
-pub struct Words<'a> {
+pub struct Labels<'a> {
     /// Pairs of `outcome` and `code`.
     pub pushes: &'a [(&'static str, &'static str)],
     /// `class`.
@@ -71,7 +71,7 @@ impl Metrics {
     /// # Panics
     /// Never: names and labels are constants, and a test makes them all.
     #[must_use]
-    pub fn new(words: &Words<'_>) -> Self {
+    pub fn new(labels: &Labels<'_>) -> Self {
         let registry = Registry::new();
         let metrics = Self {
             pushes: counters(
@@ -114,7 +114,7 @@ impl Metrics {
             ),
             lines_dropped: counter(
                 "mediation_bridge_log_lines_dropped_total",
-                "Log lines that were dropped, because nobody read the log fast enough.",
+                "Log lines that were dropped, because nobody took them fast enough or their output refused them.",
             ),
             registry,
             page: Mutex::new(()),
@@ -133,13 +133,13 @@ impl Metrics {
         for counter in [&metrics.bans, &metrics.not_kept, &metrics.lines_dropped] {
             metrics.register(Box::new(counter.clone()));
         }
-        for (outcome, code) in words.pushes {
+        for (outcome, code) in labels.pushes {
             metrics.pushes.with_label_values(&[outcome, code]);
         }
-        for class in words.classes {
+        for class in labels.classes {
             metrics.attempts.with_label_values(&[class]);
         }
-        for standing in words.standings {
+        for standing in labels.standings {
             metrics.keys.with_label_values(&[standing]);
         }
         metrics
@@ -186,7 +186,7 @@ impl Metrics {
         let _one_at_a_time = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         self.in_flight.set(whole(now.in_flight));
         self.in_flight_limit.set(whole(now.in_flight_limit));
-        self.ban_remaining.set(whole(now.ban_remaining.as_secs()));
+        self.ban_remaining.set(whole(now.ban_remaining));
         self.clock_skew.set(now.clock_skew);
         self.lines_dropped.inc_by(now.lines_dropped.saturating_sub(self.lines_dropped.get()));
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_else(|error| {
@@ -234,17 +234,12 @@ fn made<T>(metric: prometheus::Result<T>) -> T {
 mod tests {
     use super::*;
 
-    const NOW: Now = Now {
-        in_flight: 3,
-        in_flight_limit: 1024,
-        ban_remaining: Duration::from_millis(70_900),
-        clock_skew: -1_200,
-        lines_dropped: 7,
-    };
+    const NOW: Now =
+        Now { in_flight: 3, in_flight_limit: 1024, ban_remaining: 70, clock_skew: -1_200, lines_dropped: 7 };
 
     fn metrics() -> Metrics {
         let pushes = [("accepted", "accepted"), ("unknown", "top_timeout")];
-        Metrics::new(&Words { pushes: &pushes, classes: &["accepted", "timeout"], standings: &["new"] })
+        Metrics::new(&Labels { pushes: &pushes, classes: &["accepted", "timeout"], standings: &["new"] })
     }
 
     #[test]

@@ -12,7 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use secrecy::ExposeSecret;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::api::auth::Callers;
 use crate::api::docs::Docs;
@@ -147,25 +147,31 @@ impl Application {
         draining.store(true, Ordering::Release);
         tracing::info!(?drain_delay, "stopping: not ready any more");
         sleep(drain_delay).await;
-        drain(&handle, &listener, &shared).await;
-        serving.await?
+        if drain(&handle, &listener, &shared).await { serving.await? } else { Ok(()) }
     }
 }
 
-/// Takes no more connections, finishes the pushes under way, those whose callers have gone included, then
-/// answers what is left and ends the workers.
-async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) {
+/// Takes no more connections, finishes the pushes under way, those whose callers have gone included, then answers what
+/// is left and ends the workers. All of that has one deadline's time and [`LAST_ANSWERS`]; false if it was not enough.
+async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -> bool {
     handle.pause().await;
     // Paused, connections would still be made and wait for nobody; shut down, they are refused.
     if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
         tracing::warn!(%error, "the listening socket could not be shut down");
     }
     shared.close();
-    if timeout(shared.deadline() + LAST_ANSWERS, shared.drained()).await.is_err() {
-        tracing::error!("pushes were still under way after their deadline; stopping without them");
+    let end = Instant::now() + shared.deadline() + LAST_ANSWERS;
+    let ended = timeout_at(end, async {
+        shared.drained().await;
+        handle.stop(true).await;
+    });
+    let ended = ended.await.is_ok();
+    if ended {
+        tracing::info!("stopped");
+    } else {
+        tracing::error!("requests were still under way after their deadline; stopping without them");
     }
-    handle.stop(true).await;
-    tracing::info!("stopped");
+    ended
 }
 
 /// What workers make their stores of Idempotency-Keys from.

@@ -1,6 +1,6 @@
 //! What the process tells of itself: which log lines there are, in what form, and that none of them holds up a push.
 //!
-//! Lines go into a [`queue`] and are written by a thread of its own. It knows nothing of what is logged.
+//! Lines go into a queue and are written by a thread of its own. It knows nothing of what is logged.
 
 mod queue;
 

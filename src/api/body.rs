@@ -64,9 +64,7 @@ pub async fn read(
     let mut body = BytesMut::new();
     let reading = async {
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| {
-                Problem::new(Code::MalformedJson, "The body broke off, or its transfer coding is wrong.")
-            })?;
+            let chunk = chunk.map_err(|_| broken_off())?;
             if body.len() + chunk.len() > max {
                 return Err(too_large());
             }
@@ -79,6 +77,12 @@ pub async fn read(
         Problem::new(Code::RequestTimeout, detail)
     })??;
     Ok(body)
+}
+
+/// What is said of a body that did not come whole.
+#[must_use]
+pub fn broken_off() -> Problem {
+    Problem::new(Code::MalformedJson, "The body broke off, or its transfer coding is wrong.")
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `GET /metrics`, and what is counted of a push. The one file that ties metrics' labels to their closed sets.
 
-use std::time::Duration;
-
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
@@ -10,14 +8,15 @@ use actix_web::web::Data;
 use super::State;
 use super::catalogue::Code;
 use super::push_line::ACCEPTED;
+use super::report::whole_seconds;
 use crate::delivery::{End, Outcome, Report, Trouble};
-use crate::metrics::{MEDIA_TYPE, Metrics, Now, Words};
+use crate::metrics::{Labels, MEDIA_TYPE, Metrics, Now};
 use crate::telemetry;
 use crate::top::Class;
 
-/// How the Idempotency-Key of a push stood.
+/// How the Idempotency-Key of a push stood, as metrics tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum KeyStanding {
     /// It came for the first time, or what came before is forgotten.
     New,
     /// An earlier push with it may have been executed.
@@ -39,10 +38,10 @@ pub fn begun() -> Metrics {
         .iter()
         .flat_map(|code| code.outcomes().iter().map(|outcome| (outcome.name(), code.entry().name)));
     let pushes: Vec<_> = [(Outcome::Accepted.name(), ACCEPTED)].into_iter().chain(problems).collect();
-    Metrics::new(&Words {
+    Metrics::new(&Labels {
         pushes: &pushes,
         classes: &Class::ALL.map(Class::name),
-        standings: &Standing::ALL.map(Standing::name),
+        standings: &KeyStanding::ALL.map(KeyStanding::name),
     })
 }
 
@@ -52,7 +51,7 @@ pub async fn metrics(state: Data<State>) -> HttpResponse {
     let page = state.metrics.page(&Now {
         in_flight: shared.in_flight(),
         in_flight_limit: shared.max_in_flight(),
-        ban_remaining: shared.ban_remaining(),
+        ban_remaining: whole_seconds(shared.ban_remaining()),
         clock_skew: shared.clock_skew(),
         lines_dropped: telemetry::lines_dropped(),
     });
@@ -62,13 +61,7 @@ pub async fn metrics(state: Data<State>) -> HttpResponse {
 /// A passage of the page as the document shows it.
 #[must_use]
 pub fn example() -> String {
-    let now = Now {
-        in_flight: 3,
-        in_flight_limit: 1024,
-        ban_remaining: Duration::ZERO,
-        clock_skew: 0,
-        lines_dropped: 0,
-    };
+    let now = Now { in_flight: 3, in_flight_limit: 1024, ban_remaining: 0, clock_skew: 0, lines_dropped: 0 };
     let page = begun().page(&now);
     page.lines().filter(|line| line.contains("_pushes_in_flight")).flat_map(|line| [line, "\n"]).collect()
 }
@@ -84,7 +77,7 @@ pub fn count(metrics: &Metrics, outcome: Outcome, code: &'static str, keyed: boo
         }
     }
     if keyed {
-        metrics.key(Standing::of(report).name());
+        metrics.key(KeyStanding::of(report).name());
     }
     if matches!(report.history.trouble, Some(Trouble::NotKept(_) | Trouble::Superseded)) {
         metrics.not_kept();
@@ -109,7 +102,7 @@ pub fn method(method: &Method) -> &'static str {
     known.and_then(|place| WORDS.get(place)).copied().unwrap_or("other")
 }
 
-impl Standing {
+impl KeyStanding {
     const ALL: [Self; 6] =
         [Self::New, Self::InDoubt, Self::Replayed, Self::InFlight, Self::Reused, Self::Unavailable];
 

@@ -1,13 +1,14 @@
 //! `POST /mediations/{case_id}/result`: check, deliver, answer.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 
+use super::catalogue::Code;
 use super::context::{Context, TraceId};
 use super::problem::{FieldError, Problem, REPLAYED};
 use super::push_line::{ACCEPTED, PushLine, chain};
@@ -30,7 +31,8 @@ struct Push {
     key: Option<IdempotencyKey>,
 }
 
-/// A push on its way: who sent it, and what is noted of it in log and metrics.
+/// A push on its way: who sent it, and what is noted of it in log and metrics. It is noted once, at the latest when this
+/// is dropped.
 #[derive(Debug)]
 struct Origin {
     metrics: Arc<Metrics>,
@@ -38,6 +40,9 @@ struct Origin {
     caller: Option<String>,
     /// The case, where the path holds a sound one.
     case_id: Option<CaseId>,
+    /// How many calls to TOP were begun, once it came to delivering.
+    begun: Option<Begun>,
+    noted: AtomicBool,
 }
 
 /// The route's handler. What is wrong is told in this order: caller, media type, size, JSON, then everything
@@ -45,11 +50,13 @@ struct Origin {
 pub async fn push(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
     let case_id = case_id(request.uri().path()).ok();
     let metrics = Arc::clone(&state.metrics);
-    let mut origin = Origin { metrics, context: Context::of(&request), caller: None, case_id };
+    let context = Context::of(&request);
+    let mut origin =
+        Origin { metrics, context, caller: None, case_id, begun: None, noted: AtomicBool::new(false) };
     let answer = match take(&request, payload, &state, &mut origin).await {
         Ok(push) => deliver(push, state.delivery.clone(), origin).await,
         Err(problem) => {
-            origin.note(&End::refused(&problem));
+            origin.note(&Conclusion::refused(&problem));
             Err(problem)
         }
     };
@@ -74,6 +81,10 @@ async fn take(
     origin: &mut Origin,
 ) -> Result<Push, Problem> {
     origin.caller = state.callers.authenticate(request)?.map(str::to_owned);
+    // Nobody waits any more for a body that comes slowly.
+    if state.delivery.shared().is_closing() {
+        return Err(Problem::new(Code::ShuttingDown, report::SHUTTING_DOWN));
+    }
     body::check_media_type(request)?;
     let deadline = origin.context.arrival + state.delivery.shared().deadline();
     let bytes = body::read(request, payload, state.max_body, deadline).await?;
@@ -125,37 +136,31 @@ fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
 }
 
 /// Delivers in a task of its own: a push that has begun is finished and noted, whatever its caller does.
-async fn deliver(push: Push, delivery: Delivery, origin: Origin) -> Result<Accepted, Problem> {
-    let (begun, origin) = (Begun::default(), Arc::new(origin));
-    let task = tokio::spawn({
-        let (begun, origin) = (Arc::clone(&begun), Arc::clone(&origin));
-        async move {
-            let Push { result, key } = push;
-            let keyed = key.as_ref().map(|key| Keyed { caller: origin.caller.as_deref(), key });
-            let report = delivery.push(&result, keyed, origin.context.arrival, &begun).await;
-            let answer = report::answer(&result, &report);
-            origin.note(&End {
-                answer: answer.as_ref().map(|_| ()),
-                push: Some(&result),
-                keyed: key.is_some(),
-                attempts: report.attempts,
-                report: Some(&report),
-            });
-            answer
-        }
+async fn deliver(push: Push, delivery: Delivery, mut origin: Origin) -> Result<Accepted, Problem> {
+    let begun = Begun::default();
+    origin.begun = Some(Arc::clone(&begun));
+    let calls = Arc::clone(&begun);
+    let task = tokio::spawn(async move {
+        let Push { result, key } = push;
+        let keyed = key.as_ref().map(|key| Keyed { caller: origin.caller.as_deref(), key });
+        let report = delivery.push(&result, keyed, origin.context.arrival, &calls).await;
+        let answer = report::answer(&result, &report);
+        origin.note(&Conclusion {
+            answer: answer.as_ref().map(|_| ()),
+            push: Some(&result),
+            keyed: key.is_some(),
+            attempts: report.attempts,
+            report: Some(&report),
+        });
+        answer
     });
-    // The log has a line already on why the task died; the text of a panic may hold what must not be logged.
-    task.await.unwrap_or_else(|_| {
-        let attempts = begun.load(Ordering::Acquire);
-        let problem = Problem::internal(attempts > 0);
-        origin.note(&End { attempts, ..End::refused(&problem) });
-        Err(problem)
-    })
+    // The task has noted its own end, also in a panic, whose text may hold what must not be logged.
+    task.await.unwrap_or_else(|_| Err(Problem::internal(begun.load(Ordering::Acquire) > 0)))
 }
 
 /// How a push ended, as far as it got.
 #[derive(Debug)]
-struct End<'a> {
+struct Conclusion<'a> {
     answer: Result<(), &'a Problem>,
     push: Option<&'a MediationResult>,
     keyed: bool,
@@ -163,16 +168,34 @@ struct End<'a> {
     report: Option<&'a Report>,
 }
 
-impl<'a> End<'a> {
+impl<'a> Conclusion<'a> {
     /// The end of a push that was not delivered.
     fn refused(problem: &'a Problem) -> Self {
         Self { answer: Err(problem), push: None, keyed: false, attempts: 0, report: None }
     }
 }
 
+impl Drop for Origin {
+    /// Notes a push that was given up on the way: its handler panicked, the process was stopped at once, or its caller
+    /// reset the connection before the body was whole.
+    fn drop(&mut self) {
+        if self.noted.load(Ordering::Acquire) {
+            return;
+        }
+        let attempts = self.begun.as_ref().map_or(0, |begun| begun.load(Ordering::Acquire));
+        let problem = if self.begun.is_some() || std::thread::panicking() {
+            Problem::internal(attempts > 0)
+        } else {
+            body::broken_off()
+        };
+        self.note(&Conclusion { attempts, ..Conclusion::refused(&problem) });
+    }
+}
+
 impl Origin {
     /// Counts a push, and writes the one line that each leaves in the log.
-    fn note(&self, end: &End<'_>) {
+    fn note(&self, end: &Conclusion<'_>) {
+        self.noted.store(true, Ordering::Release);
         let (outcome, code) = match end.answer {
             Ok(()) => (Outcome::Accepted, ACCEPTED),
             Err(problem) => (problem.outcome, problem.code.entry().name),
@@ -207,7 +230,47 @@ impl Origin {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderMap;
+
     use super::*;
+
+    /// What is counted of a push that was never noted, once `calls` were begun, if it came to delivering.
+    fn counted(calls: Option<u32>, panics: bool) -> Vec<String> {
+        let metrics = Arc::new(metrics::begun());
+        let origin = Origin {
+            metrics: Arc::clone(&metrics),
+            context: Context::arriving(&HeaderMap::new()),
+            caller: None,
+            case_id: None,
+            begun: calls.map(|calls| Begun::new(calls.into())),
+            noted: AtomicBool::new(false),
+        };
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _origin = origin;
+            assert!(!panics, "a test's panic");
+        }));
+        assert_eq!(ended.is_err(), panics);
+        let now = crate::metrics::Now {
+            in_flight: 0,
+            in_flight_limit: 1,
+            ban_remaining: 0,
+            clock_skew: 0,
+            lines_dropped: 0,
+        };
+        let page = metrics.page(&now);
+        let ours = page.lines().filter_map(|line| line.strip_prefix("mediation_bridge_pushes_total"));
+        ours.filter(|sample| !sample.ends_with(" 0")).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_push_that_was_given_up_is_noted_all_the_same() {
+        let internal = |outcome: &str| vec![format!("{{code=\"internal_error\",outcome=\"{outcome}\"}} 1")];
+        assert_eq!(counted(None, true), internal("not_executed"));
+        assert_eq!(counted(Some(0), true), internal("not_executed"));
+        assert_eq!(counted(Some(1), true), internal("unknown"));
+        assert_eq!(counted(Some(2), false), internal("unknown"));
+        assert_eq!(counted(None, false), ["{code=\"malformed_json\",outcome=\"not_executed\"} 1"]);
+    }
 
     #[test]
     fn the_case_id_is_decoded_once_and_then_judged() {

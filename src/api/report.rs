@@ -10,6 +10,9 @@ use crate::delivery::{End, Outcome, Report};
 use crate::mediation::MediationResult;
 use crate::top::{Class, Fault, Said};
 
+/// What a push is told that comes when the process stops.
+pub const SHUTTING_DOWN: &str = "This process is stopping and takes no more pushes; nothing was sent.";
+
 /// The answer to a push that TOP executed.
 #[derive(Debug, Serialize)]
 pub struct Accepted {
@@ -67,10 +70,7 @@ pub fn answer(push: &MediationResult, report: &Report) -> Result<Accepted, Probl
             let detail = "As many pushes as this bridge allows are calling TOP; nothing was sent.";
             return uncalled(Code::Overloaded, detail);
         }
-        End::ShuttingDown => {
-            let detail = "This process is stopping and takes no more pushes; nothing was sent.";
-            return uncalled(Code::ShuttingDown, detail);
-        }
+        End::ShuttingDown => return uncalled(Code::ShuttingDown, SHUTTING_DOWN),
         End::KeyInFlight => {
             let detail =
                 "Another push with this Idempotency-Key is under way; nothing was sent for this one.";
@@ -101,11 +101,15 @@ pub fn answer(push: &MediationResult, report: &Report) -> Result<Accepted, Probl
     Err(problem)
 }
 
-/// `problem` with the length of a ban as its `Retry-After`, in whole seconds, cut upwards: whoever comes back a
-/// moment early would be refused once more.
+/// `problem` with the length of a ban as its `Retry-After`.
 fn limited(problem: Problem, ban: Duration) -> Problem {
-    let seconds = ban.as_secs() + u64::from(ban.subsec_nanos() > 0);
-    Problem { retry_after: Some(seconds.max(1)), ..problem }
+    Problem { retry_after: Some(whole_seconds(ban).max(1)), ..problem }
+}
+
+/// The length of a ban in whole seconds, rounded up: whoever comes back a moment early would be refused once more.
+#[must_use]
+pub fn whole_seconds(ban: Duration) -> u64 {
+    ban.as_secs() + u64::from(ban.subsec_nanos() > 0)
 }
 
 /// The problem that a call's class is; acceptance is none, and a caller is told so before.

@@ -111,7 +111,8 @@ text! {
 
 impl fmt::Display for MediatorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().take(1).try_for_each(|first| write!(f, "{first}"))?;
+        // Nothing that a terminal does not show, or that turns what stands behind it.
+        self.0.chars().find(|c| c.is_alphanumeric()).map_or(Ok(()), |first| write!(f, "{first}"))?;
         f.write_str("*")
     }
 }
@@ -182,6 +183,8 @@ mod tests {
     fn personal_data_masks_itself() {
         let name = MediatorName::parse("张三丰".to_owned()).unwrap();
         assert_eq!(format!("{name} {name:?}"), "张* 张*");
+        let masked = |text: &str| MediatorName::parse(text.to_owned()).unwrap().to_string();
+        assert_eq!([masked("\u{202e}(张三)"), masked("\u{200b}-")], ["张*", "*"]);
         let content = Content::parse("双方同意".to_owned()).unwrap();
         assert_eq!(format!("{content} {content:?}"), "(4 characters) (4 characters)");
     }

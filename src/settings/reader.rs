@@ -104,7 +104,8 @@ impl Reader {
                 self.effective.push((variable.name, shown));
                 Some(value)
             }
-            Err(what) if variable.secret => {
+            // A URL that is refused may hold a password.
+            Err(what) if variable.secret || text.contains(['@', '?']) => {
                 self.refuse(variable, &what);
                 None
             }

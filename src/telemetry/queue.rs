@@ -88,32 +88,31 @@ impl Shared {
         }
     }
 
-    fn write_to(&self, mut output: impl Write) {
-        let mut lines = Vec::new();
-        let mut told = 0;
+    fn write_to(&self, output: impl Write) {
+        let (mut output, mut lines, mut told) = (Output { output, torn: false }, Vec::new(), 0);
+        let mut refused = false;
         loop {
-            {
+            let dropped = {
                 let nothing = |state: &mut State| state.lines.is_empty();
                 let filled = self.filled.wait_while(self.lock(), nothing);
                 let mut state = filled.unwrap_or_else(PoisonError::into_inner);
                 std::mem::swap(&mut state.lines, &mut lines);
                 state.thread = Thread::Writing;
-            }
-            let written = write_all(&mut output, &lines);
-            if written.is_err() {
-                let lost = lines.split_inclusive(|byte| *byte == b'\n').count();
-                self.dropped.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
-            }
-            lines.clear();
-            lines.shrink_to(KEPT);
-            let dropped = self.dropped.load(Ordering::Relaxed);
-            if written.is_ok() && dropped > told {
+                self.dropped.load(Ordering::Relaxed)
+            };
+            // Now the queue is empty, so this line finds its place there: right behind the last ones before the gap.
+            if dropped > told && !refused {
                 tracing::warn!(
                     log.lines_dropped = dropped - told,
-                    "log lines are missing here: nobody read them fast enough"
+                    "log lines are missing here: nobody took them fast enough"
                 );
                 told = dropped;
             }
+            let lost = output.write_lines(&lines);
+            refused = lost > 0;
+            self.dropped.fetch_add(lost, Ordering::Relaxed);
+            lines.clear();
+            lines.shrink_to(KEPT);
             thread::sleep(GATHER);
             let mut state = self.lock();
             state.thread = Thread::Waiting;
@@ -129,18 +128,44 @@ impl Shared {
     }
 }
 
-/// Writes all, also to a pipe that somebody else has set not to block.
-fn write_all(output: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match output.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
-            Err(error) => return Err(error),
+/// Where lines go in the end.
+struct Output<W> {
+    output: W,
+    /// Whether it was left in the middle of a line.
+    torn: bool,
+}
+
+impl<W: Write> Output<W> {
+    /// Writes whole lines, also to a pipe that somebody else has set not to block. Returns how many it refused.
+    fn write_lines(&mut self, lines: &[u8]) -> u64 {
+        if self.torn && self.write_all(b"\n").is_err() {
+            return count(lines);
         }
+        self.torn = false;
+        let Err(rest) = self.write_all(lines) else { return 0 };
+        self.torn =
+            rest.len() < lines.len() && !lines.strip_suffix(rest).is_some_and(|front| front.ends_with(b"\n"));
+        count(rest)
     }
-    Ok(())
+
+    /// Writes all of it; the error is what was not written.
+    fn write_all<'a>(&mut self, mut bytes: &'a [u8]) -> Result<(), &'a [u8]> {
+        while !bytes.is_empty() {
+            match self.output.write(bytes) {
+                Ok(0) => return Err(bytes),
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(PAUSE),
+                Err(_) => return Err(bytes),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many lines these are, a torn one at their beginning included.
+fn count(lines: &[u8]) -> u64 {
+    u64::try_from(lines.split_inclusive(|byte| *byte == b'\n').count()).unwrap_or(u64::MAX)
 }
 
 /// Takes the one line of one event.
@@ -254,5 +279,37 @@ mod tests {
         go.send(Ok(())).unwrap();
         assert_eq!(written.recv_timeout(SOON).unwrap(), b"two\n");
         assert_eq!(queue.dropped(), 1);
+    }
+
+    #[test]
+    fn a_torn_line_is_ended_before_the_next_one() {
+        /// Takes so many bytes, refuses once, and takes all that comes then.
+        struct Tearing(usize, Vec<u8>);
+
+        impl Write for Tearing {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                if self.0 == 0 {
+                    self.0 = usize::MAX;
+                    return Err(ErrorKind::StorageFull.into());
+                }
+                let taken = bytes.len().min(self.0);
+                self.0 -= if self.0 == usize::MAX { 0 } else { taken };
+                self.1.extend_from_slice(&bytes[..taken]);
+                Ok(taken)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        for (room, lost, expected) in
+            [(6, 2, "one\ntw\nfour\n"), (4, 2, "one\nfour\n"), (8, 1, "one\ntwo\nfour\n")]
+        {
+            let mut output = Output { output: Tearing(room, Vec::new()), torn: false };
+            assert_eq!(output.write_lines(b"one\ntwo\nthree\n"), lost, "{room}");
+            assert_eq!(output.write_lines(b"four\n"), 0);
+            assert_eq!(String::from_utf8(output.output.1).unwrap(), expected);
+        }
     }
 }

@@ -233,3 +233,25 @@ fn slow_gateway(peak: Arc<AtomicUsize>) -> SocketAddr {
     });
     address
 }
+
+#[test]
+fn a_body_that_comes_slowly_does_not_hold_up_a_stop() {
+    let gateway = Gateway::always(waiting(Duration::from_millis(1_500)));
+    let mut app = TestApp::start(&gateway);
+    let mut standing = connect(app.address);
+    let mut answers = BufReader::new(standing.try_clone().unwrap());
+    standing.write_all(b"GET /livez HTTP/1.1\r\nHost: b\r\n\r\n").unwrap();
+    assert_eq!(Reply::of(read_message(&mut answers, true).unwrap().unwrap()).status, 200);
+    let address = app.address;
+    let under_way = thread::spawn(move || wire::send_raw(address, request("slow").as_bytes()));
+    wait_until("a call", || gateway.calls().len() == 1);
+    app.ask_to_stop();
+    wait_until("no more connections", || std::net::TcpStream::connect(address).is_err());
+    let begun = Instant::now();
+    let request = request("late");
+    standing.write_all(&request.as_bytes()[..request.len() - 1]).unwrap();
+    let reply = Reply::of(read_message(&mut answers, true).unwrap().unwrap());
+    assert_eq!(reply.problem("shutting_down")["outcome"], "not_executed");
+    assert!(begun.elapsed() < Duration::from_millis(1_200), "{:?}", begun.elapsed());
+    assert!(under_way.join().unwrap().start.contains("200"));
+}

@@ -144,7 +144,8 @@ fn the_log_can_be_text() {
 /// A bridge whose log the test reads when it wants to.
 struct Unread {
     child: Child,
-    log: BufReader<ChildStdout>,
+    /// Until somebody reads it.
+    log: Option<BufReader<ChildStdout>>,
     address: SocketAddr,
 }
 
@@ -168,7 +169,7 @@ impl Unread {
                 break line["address"].as_str().unwrap().parse().unwrap();
             }
         };
-        Self { child, log, address }
+        Self { child, log: Some(log), address }
     }
 
     fn stop(&self) {
@@ -177,8 +178,7 @@ impl Unread {
     }
 
     fn lines_dropped(&self) -> u64 {
-        let page = wire::send_raw(self.address, b"GET /metrics HTTP/1.1\r\nHost: b\r\n\r\n").body;
-        let page = String::from_utf8(page).unwrap();
+        let page = String::from_utf8(metrics(self.address)).unwrap();
         let name = "mediation_bridge_log_lines_dropped_total ";
         page.lines().find_map(|line| line.strip_prefix(name)).expect("the counter").parse().unwrap()
     }
@@ -189,6 +189,32 @@ impl Drop for Unread {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn a_push_whose_caller_resets_the_connection_has_its_line_and_its_count() {
+    let gateway = Gateway::always(Move::accepted());
+    let mut bridge = Program::serve(&gateway.url(), &[]);
+    let address = bridge.address();
+    let mut socket = wire::connect(address);
+    let request = request("X-Request-Id: gone\r\nExpect: 100-continue\r\n");
+    let (head, body) = request.split_at(request.len() - BODY.len());
+    socket.write_all(head.as_bytes()).unwrap();
+    let asked = read_message(&mut BufReader::new(socket.try_clone().unwrap()), false).unwrap().unwrap();
+    assert_eq!(asked.start, "HTTP/1.1 100 Continue");
+    socket.write_all(&body.as_bytes()[..20]).unwrap();
+    socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(socket);
+    let line: Value = serde_json::from_str(&bridge.line_with("\"request.id\":\"gone\"")).unwrap();
+    assert_eq!((&line["message"], &line["push.outcome"]), (&"push".into(), &"not_executed".into()));
+    assert_eq!((&line["push.code"], &line["push.attempts"]), (&"malformed_json".into(), &0.into()));
+    let page = String::from_utf8(metrics(address)).unwrap();
+    assert!(page.contains("pushes_total{code=\"malformed_json\",outcome=\"not_executed\"} 1"), "{page}");
+    assert_eq!(gateway.calls().len(), 0);
+}
+
+fn metrics(address: SocketAddr) -> Vec<u8> {
+    wire::send_raw(address, b"GET /metrics HTTP/1.1\r\nHost: b\r\n\r\n").body
 }
 
 #[test]
@@ -222,23 +248,42 @@ fn a_log_that_nobody_reads_holds_up_no_push_and_no_end() {
 
 #[test]
 fn a_log_that_is_read_again_says_how_much_is_missing() {
-    let gateway = Gateway::always(Move::accepted());
-    let mut bridge = Unread::start(&gateway, "trace");
-    while bridge.lines_dropped() == 0 {
-        for _ in 0..50 {
-            assert_eq!(push(bridge.address, "").status, 200);
+    // The queue is full to the last line or to the last byte, as the lines' lengths have it.
+    for length in [1, 67, 128] {
+        let gateway = Gateway::always(Move::accepted());
+        let mut bridge = Unread::start(&gateway, "trace");
+        let id = format!("X-Request-Id: {}\r\n", "x".repeat(length));
+        while bridge.lines_dropped() < 2_000 {
+            for _ in 0..50 {
+                assert_eq!(push(bridge.address, &id).status, 200);
+            }
         }
+        let mut log = bridge.log.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut rest = String::new();
+            log.read_to_string(&mut rest).unwrap();
+            rest
+        });
+        let end = Instant::now() + Duration::from_secs(20);
+        let missing = loop {
+            let before = bridge.lines_dropped();
+            assert_eq!(push(bridge.address, &id).status, 200);
+            if bridge.lines_dropped() == before {
+                break before;
+            }
+            assert!(Instant::now() < end, "lines are dropped although the log is read");
+        };
+        bridge.stop();
+        assert_eq!(bridge.child.wait().unwrap().code(), Some(0));
+        let told: u64 = reader
+            .join()
+            .unwrap()
+            .lines()
+            .filter(|line| line.contains("log lines are missing here"))
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["log.lines_dropped"].as_u64().unwrap())
+            .sum();
+        assert_eq!(told, missing, "{length}");
     }
-    let missing = loop {
-        let mut line = String::new();
-        assert!(bridge.log.read_line(&mut line).unwrap() > 0, "it ended");
-        if line.contains("log lines are missing here") {
-            let line: Value = serde_json::from_str(&line).unwrap();
-            break line["log.lines_dropped"].as_u64().unwrap();
-        }
-    };
-    assert!(missing > 0);
-    assert!(bridge.lines_dropped() >= missing);
 }
 
 #[test]
@@ -252,7 +297,7 @@ fn no_line_is_lost_at_the_end() {
     // More than a pipe holds, and read only now.
     bridge.stop();
     let mut rest = String::new();
-    bridge.log.read_to_string(&mut rest).unwrap();
+    bridge.log.take().unwrap().read_to_string(&mut rest).unwrap();
     assert_eq!(bridge.child.wait().unwrap().code(), Some(0));
     assert!(rest.len() > 100_000, "{}", rest.len());
     assert_eq!(rest.matches(r#""message":"push""#).count(), PUSHES);
