@@ -133,20 +133,20 @@ catalogue! {
         "请求体不是 JSON";
         "请求体为空、不是 JSON 或不是 UTF-8、以字节顺序标记（BOM）开头，或含有不成对的代理项、\
          双精度浮点数无法表示的数字、超过 127 层的嵌套";
-        "修正生成请求体的程序；`detail` 说明读到何处出错".
+        "修正生成请求体的程序；`detail` 会指出在何处解析失败".
     Unauthenticated "unauthenticated" UNAUTHORIZED NotExecuted false None, Caller;
         "The caller is not known";
         "No bearer token came, or one that this bridge does not know";
         "Send `Authorization: Bearer TOKEN` with the token that the bridge's operator gave you";
         "无法识别调用方";
-        "没有携带 Bearer 令牌，或本服务不认识该令牌";
+        "没有携带 Bearer 令牌，或令牌无法识别";
         "发送 `Authorization: Bearer TOKEN`，其中 TOKEN 是本服务运维人员发放的令牌".
     NotFound "not_found" NOT_FOUND NotExecuted false None, Caller;
         "There is nothing at this path";
-        "No route has this path";
+        "Nothing is at this path";
         "Check the path against `/openapi.json`; a push is `POST /mediations/{case_id}/result`";
         "该路径不存在";
-        "没有与该路径对应的接口";
+        "该路径下没有内容";
         "对照 `/openapi.json` 检查路径；推送接口是 `POST /mediations/{case_id}/result`".
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED NotExecuted false None, Caller;
         "This path takes another method";
@@ -165,10 +165,11 @@ catalogue! {
     IdempotencyInFlight "idempotency_in_flight" CONFLICT NotExecuted true Some(1), Nobody;
         "A push with this key is under way";
         "Another push with the same `Idempotency-Key` and the same request is under way";
-        "Wait as long as `Retry-After` says, then send it again with the same key: you get what it came to";
+        "Wait as long as `Retry-After` says, then send it again with the same key: if TOP has decided by then you get that \
+         answer, else the push runs again";
         "使用该键的推送正在进行";
         "另一次使用相同 `Idempotency-Key` 且内容相同的推送正在进行";
-        "按 `Retry-After` 等待后，用同一个键重新发送，即可得到那次推送的结果".
+        "按 `Retry-After` 等待后，用同一个键重新发送：届时若 TOP 已作出决定，将得到同样的响应；否则会重新执行推送".
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE NotExecuted false None, Caller;
         "The body is too large";
         "The body has more bytes than the bridge takes";
@@ -185,10 +186,11 @@ catalogue! {
         "发送 `Content-Type: application/json`，不要带 `Content-Encoding`".
     ValidationFailed "validation_failed" UNPROCESSABLE_ENTITY NotExecuted false None, Caller;
         "The request breaks rules";
-        "A member, the `case_id` or a header is missing, unknown, repeated, or breaks a rule";
+        "A member or the `case_id` is missing, unknown, repeated or breaks a rule, or the `Idempotency-Key` does, or is not \
+         available at this bridge";
         "Mend what `errors` lists; it lists everything at once";
         "请求不符合规则";
-        "某个字段、`case_id` 或请求头缺失、未知、重复或不符合规则";
+        "某个字段或 `case_id` 缺失、未知、重复或不符合规则，或 `Idempotency-Key` 不符合规则、本服务未启用";
         "按 `errors` 逐项修正；所有问题都已一次列出".
     IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY NotExecuted false None, Caller;
         "The key belongs to another request";
@@ -202,7 +204,7 @@ catalogue! {
         "TOP looked at the push and said no";
         "Read `top.sub_msg`, mend the data or ask Jiaoyimao; the same push will be rejected again";
         "TOP 拒绝了这次推送";
-        "TOP 处理了这次推送，并明确拒绝";
+        "TOP 收到了这次推送，但明确拒绝";
         "查看 `top.sub_msg`，修正数据或咨询交易猫；原样重发仍会被拒绝".
     TopRateLimited "top_rate_limited" TOO_MANY_REQUESTS NotExecuted true Some(1), Nobody;
         "TOP throttles the application";
@@ -214,32 +216,32 @@ catalogue! {
     InternalError "internal_error" INTERNAL_SERVER_ERROR Unknown false None, Operator;
         "The bridge failed";
         "A fault of the bridge itself";
-        "Tell the bridge's operator the `request_id`; if `outcome` is `unknown`, find out at Jiaoyimao before \
-         you push again";
+        "Tell the bridge's operator the `request_id`; if `outcome` or `prior_outcome` is `unknown`, find out at \
+         Jiaoyimao before you push again";
         "本服务发生故障";
-        "本服务自身的故障";
-        "把 `request_id` 告知本服务的运维人员；如果 `outcome` 为 `unknown`，请先向交易猫核实，再决定是否重新推送".
+        "本服务内部出错，与请求内容无关";
+        "把 `request_id` 告知本服务的运维人员；如果 `outcome` 或 `prior_outcome` 为 `unknown`，请先向交易猫核实，再决定是否重新推送".
     TopAccessDenied "top_access_denied" BAD_GATEWAY NotExecuted false None, Operator;
         "TOP refused the bridge";
         "TOP does not accept the bridge's key, secret, session, rights, address or clock";
         "Tell the bridge's operator, who must mend it; then send it again";
         "TOP 拒绝了本服务";
-        "TOP 不接受本服务的 AppKey、密钥、会话（session）、权限、IP 地址或时钟";
+        "本服务的 AppKey、密钥、会话（session）、IP 地址或时钟未被 TOP 接受，或权限不足";
         "告知本服务的运维人员，由其处理；处理完毕后重新发送".
     TopSystemError "top_system_error" BAD_GATEWAY Unknown true None, Nobody;
         "TOP's back end failed";
         "The back end answered with a failure of its own; it may have executed the push";
-        "Send it again later, with the same `Idempotency-Key`; it may then be executed twice";
+        "Send it again later, with the same `Idempotency-Key` if you sent one; it may then be executed twice";
         "TOP 的后端出错";
-        "后端返回了自身的错误；推送可能已被执行";
-        "稍后用同一个 `Idempotency-Key` 重新发送；这样可能造成重复执行".
+        "TOP 的后端返回了内部错误；推送可能已被执行";
+        "稍后重新发送，如果带了 `Idempotency-Key`，请沿用同一个键；这样可能造成重复执行".
     TopBadResponse "top_bad_response" BAD_GATEWAY Unknown true None, Nobody;
         "TOP's answer cannot be understood";
         "The answer was cut short, too large, a redirect or in no known form; the push may have been executed";
-        "Send it again later, with the same `Idempotency-Key`; it may then be executed twice";
+        "Send it again later, with the same `Idempotency-Key` if you sent one; it may then be executed twice";
         "无法理解 TOP 的响应";
-        "响应不完整、过大、是重定向或格式未知；推送可能已被执行";
-        "稍后用同一个 `Idempotency-Key` 重新发送；这样可能造成重复执行".
+        "响应不完整、过大、为重定向，或格式无法识别；推送可能已被执行";
+        "稍后重新发送，如果带了 `Idempotency-Key`，请沿用同一个键；这样可能造成重复执行".
     TopUnreachable "top_unreachable" SERVICE_UNAVAILABLE NotExecuted true Some(2), Nobody;
         "TOP was not reached";
         "No connection to TOP could be made, or TOP could not reach its back end";
@@ -250,11 +252,11 @@ catalogue! {
     TopUnavailable "top_unavailable" SERVICE_UNAVAILABLE Unknown true Some(5), Nobody;
         "TOP is not available";
         "TOP or its back end is down or busy; the push may have been executed";
-        "Wait as long as `Retry-After` says, then send it again with the same `Idempotency-Key`; it may then be executed \
-         twice";
+        "Wait as long as `Retry-After` says, then send it again, with the same `Idempotency-Key` if you sent one; it may then \
+         be executed twice";
         "TOP 暂时不可用";
-        "TOP 或其后端停机或繁忙；推送可能已被执行";
-        "按 `Retry-After` 等待后，用同一个 `Idempotency-Key` 重新发送；这样可能造成重复执行".
+        "TOP 或其后端宕机或繁忙；推送可能已被执行";
+        "按 `Retry-After` 等待后重新发送，如果带了 `Idempotency-Key`，请沿用同一个键；这样可能造成重复执行".
     Overloaded "overloaded" SERVICE_UNAVAILABLE NotExecuted true Some(1), Nobody;
         "Too many pushes are under way";
         "As many pushes as allowed are calling TOP";
@@ -268,7 +270,7 @@ catalogue! {
         "Wait as long as `Retry-After` says, then send it again; another replica or the next process takes it";
         "本服务正在停止";
         "该进程不再接受推送";
-        "按 `Retry-After` 等待后重新发送；其他副本或下一个进程会接收".
+        "按 `Retry-After` 等待后重新发送；届时由其他副本或新进程接收".
     IdempotencyStoreUnavailable "idempotency_store_unavailable" SERVICE_UNAVAILABLE NotExecuted true Some(2), Operator;
         "Keys cannot be looked up";
         "The store of Idempotency-Keys cannot be used; pushes without a key are served";
@@ -280,8 +282,8 @@ catalogue! {
         "TOP did not answer in time";
         "The deadline passed after the push was sent, or TOP's back end did not answer TOP in time; the push may \
          have been executed";
-        "Send it again later, with the same `Idempotency-Key`; it may then be executed twice";
+        "Send it again later, with the same `Idempotency-Key` if you sent one; it may then be executed twice";
         "TOP 没有及时响应";
-        "推送发出后时限已过，或者 TOP 的后端没有及时响应 TOP；推送可能已被执行";
-        "稍后用同一个 `Idempotency-Key` 重新发送；这样可能造成重复执行".
+        "推送发出后，在时限内没有收到响应，或者 TOP 的后端没有及时响应 TOP；推送可能已被执行";
+        "稍后重新发送，如果带了 `Idempotency-Key`，请沿用同一个键；这样可能造成重复执行".
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web::{Data, Payload};
@@ -21,6 +22,8 @@ use crate::metrics::Metrics;
 
 /// The header by which a caller makes retries safe.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// How long a body may take that is sent when the process is stopping.
+const LAST_BODY: Duration = Duration::from_secs(1);
 /// The path parameter.
 pub const CASE_ID: &str = "case_id";
 
@@ -43,6 +46,7 @@ struct Origin {
     /// How many calls to TOP were begun, once it came to delivering.
     begun: Option<Begun>,
     noted: AtomicBool,
+    draining: Arc<AtomicBool>,
 }
 
 /// The route's handler. What is wrong is told in this order: caller, media type, size, JSON, then everything
@@ -51,8 +55,8 @@ pub async fn push(request: HttpRequest, payload: Payload, state: Data<State>) ->
     let case_id = case_id(request.uri().path()).ok();
     let metrics = Arc::clone(&state.metrics);
     let context = Context::of(&request);
-    let mut origin =
-        Origin { metrics, context, caller: None, case_id, begun: None, noted: AtomicBool::new(false) };
+    let (noted, draining) = (AtomicBool::new(false), Arc::clone(&state.draining));
+    let mut origin = Origin { metrics, context, caller: None, case_id, begun: None, noted, draining };
     let answer = match take(&request, payload, &state, &mut origin).await {
         Ok(push) => deliver(push, state.delivery.clone(), origin).await,
         Err(problem) => {
@@ -81,13 +85,14 @@ async fn take(
     origin: &mut Origin,
 ) -> Result<Push, Problem> {
     origin.caller = state.callers.authenticate(request)?.map(str::to_owned);
-    // Nobody waits any more for a body that comes slowly.
-    if state.delivery.shared().is_closing() {
-        return Err(Problem::new(Code::ShuttingDown, report::SHUTTING_DOWN));
-    }
     body::check_media_type(request)?;
-    let deadline = origin.context.arrival + state.delivery.shared().deadline();
-    let bytes = body::read(request, payload, state.max_body, deadline).await?;
+    let (patience, closing) = (state.delivery.shared().deadline(), state.delivery.shared().is_closing());
+    let patience = if closing { patience.min(LAST_BODY) } else { patience };
+    let read = body::read(request, payload, state.max_body, origin.context.arrival + patience).await;
+    let bytes = read.map_err(|problem| {
+        let too_late = closing && problem.code == Code::RequestTimeout;
+        if too_late { shutting_down() } else { problem }
+    })?;
     let members = members::read(&bytes)?;
 
     let mut errors = Vec::new();
@@ -158,6 +163,11 @@ async fn deliver(push: Push, delivery: Delivery, mut origin: Origin) -> Result<A
     task.await.unwrap_or_else(|_| Err(Problem::internal(begun.load(Ordering::Acquire) > 0)))
 }
 
+/// What a push is told that this process has no time for any more.
+fn shutting_down() -> Problem {
+    Problem::new(Code::ShuttingDown, report::SHUTTING_DOWN)
+}
+
 /// How a push ended, as far as it got.
 #[derive(Debug)]
 struct Conclusion<'a> {
@@ -185,6 +195,8 @@ impl Drop for Origin {
         let attempts = self.begun.as_ref().map_or(0, |begun| begun.load(Ordering::Acquire));
         let problem = if self.begun.is_some() || std::thread::panicking() {
             Problem::internal(attempts > 0)
+        } else if self.draining.load(Ordering::Acquire) {
+            shutting_down()
         } else {
             body::broken_off()
         };
@@ -244,6 +256,7 @@ mod tests {
             case_id: None,
             begun: calls.map(|calls| Begun::new(calls.into())),
             noted: AtomicBool::new(false),
+            draining: Arc::default(),
         };
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
             let _origin = origin;

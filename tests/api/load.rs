@@ -252,6 +252,6 @@ fn a_body_that_comes_slowly_does_not_hold_up_a_stop() {
     standing.write_all(&request.as_bytes()[..request.len() - 1]).unwrap();
     let reply = Reply::of(read_message(&mut answers, true).unwrap().unwrap());
     assert_eq!(reply.problem("shutting_down")["outcome"], "not_executed");
-    assert!(begun.elapsed() < Duration::from_millis(1_200), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "not at its deadline of 5 s: {:?}", begun.elapsed());
     assert!(under_way.join().unwrap().start.contains("200"));
 }

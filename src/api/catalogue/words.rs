@@ -110,8 +110,13 @@ const fn executed(code: Code, language: Language) -> &'static str {
         (Outcome::Accepted, Chinese) => "已执行。",
         (Outcome::Rejected, English) => "No: TOP decided on it and said no.",
         (Outcome::Rejected, Chinese) => "没有执行：TOP 已作出决定，明确拒绝。",
-        (Outcome::NotExecuted, English) => "No, and that is proven: TOP's back end did not see it.",
-        (Outcome::NotExecuted, Chinese) => "没有执行，这一点可以证明：TOP 的后端没有收到这次推送。",
+        (Outcome::NotExecuted, English) => {
+            "Not by this request, and that is proven: TOP's back end did not see it. If the answer has `prior_outcome`, an \
+             earlier push with the same key may have been."
+        }
+        (Outcome::NotExecuted, Chinese) => {
+            "本次请求没有执行，且可以证明：TOP 的后端没有收到。如果响应带有 `prior_outcome`，则此前使用同一个键的推送可能已被执行。"
+        }
         (Outcome::Unknown, English) => "Perhaps; the bridge cannot tell.",
         (Outcome::Unknown, Chinese) => "可能已执行，本服务无法确定。",
     }
@@ -122,7 +127,7 @@ const fn retry(retryable: bool, language: Language) -> &'static str {
         (true, Language::English) => "Yes, the same request may succeed later.",
         (true, Language::Chinese) => "可以，同样的请求稍后可能成功。",
         (false, Language::English) => "No, not before what caused it is mended.",
-        (false, Language::Chinese) => "不要，先解决问题，再重新发送。",
+        (false, Language::Chinese) => "不要直接重试；请先解决问题，再重新发送。",
     }
 }
 
@@ -136,7 +141,7 @@ const fn actor(actor: Actor, language: Language) -> &'static str {
             "Nobody: it passes by itself, and a program can try again. If it lasts, tell the bridge's operator."
         }
         (Actor::Nobody, Language::Chinese) => {
-            "无需人工处理：问题会自行消失，由程序重试即可；如果持续出现，请告知本服务的运维人员。"
+            "无需人工处理：问题通常会自行恢复，由程序重试即可；如果持续出现，请告知本服务的运维人员。"
         }
     }
 }

@@ -109,6 +109,11 @@ fn described(description: &str, problems: &[Example]) -> ResponseBuilder {
     )
 }
 
+/// The header of answers that come in more than one form.
+pub(super) fn vary() -> Header {
+    header(schemas::words(["Accept"]), "The answer depends on this header.")
+}
+
 fn request_id() -> Header {
     header(
         schemas::request_id(),

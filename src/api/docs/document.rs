@@ -234,7 +234,9 @@ fn metrics() -> OperationBuilder {
         .tag("health")
         .operation_id(Some("getMetrics"))
         .summary(Some("Metrics"))
-        .description(Some("Gauges in the text format of Prometheus. TOP is not asked."))
+        .description(Some(
+            "Counters, gauges and histograms in the text format of Prometheus. TOP is not asked.",
+        ))
         .security(SecurityRequirement::default())
         .response("200", page);
     problems_of_reading(operation, &[])

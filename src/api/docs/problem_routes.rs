@@ -10,7 +10,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use super::super::body;
 use super::super::catalogue::Code;
 use super::super::problem_pages::{CODE, ProblemCatalogue, ProblemKind};
-use super::answers::{EXPLAIN, explanation, good, problems_of_reading};
+use super::answers::{EXPLAIN, explanation, good, problems_of_reading, vary};
 use super::{examples, schemas};
 
 /// `GET /problems`.
@@ -64,5 +64,5 @@ fn operation(id: &str, summary: &str) -> OperationBuilder {
 fn in_both_forms(answer: ResponseBuilder, schema: &str, example: Value) -> ResponseBuilder {
     let json = ContentBuilder::new().schema(Some(schemas::reference(schema))).example(Some(example));
     let page = ContentBuilder::new().schema(Some(schemas::html_page()));
-    answer.content(body::MEDIA_TYPE, json.build()).content("text/html", page.build())
+    answer.header("Vary", vary()).content(body::MEDIA_TYPE, json.build()).content("text/html", page.build())
 }

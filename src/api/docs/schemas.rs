@@ -8,9 +8,9 @@ use utoipa::openapi::schema::{
     SchemaType, Type,
 };
 
-use super::super::READ;
 use super::super::catalogue::Code;
 use super::super::context::MAX_REQUEST_ID;
+use super::super::{PUSH, READ};
 use crate::delivery::Outcome;
 use crate::delivery::idempotency::IdempotencyKey;
 use crate::mediation::{
@@ -87,7 +87,7 @@ pub(super) fn request_id() -> ObjectBuilder {
 
 /// The header `Allow` of a path that is only read. A pattern, for generators make constants of the words of an enum.
 pub(super) fn allow() -> ObjectBuilder {
-    string(1, READ.len()).pattern(Some(format!("^{READ}$")))
+    string(1, READ.len()).pattern(Some(format!("^(?:{READ}|{PUSH})$")))
 }
 
 /// The header `Retry-After`.

@@ -31,7 +31,7 @@ pub(super) fn list(swagger_ui: bool) -> String {
     let heading = "<h1>Problems <span lang=\"zh-CN\">问题一览</span></h1>\n\
         <div class=\"languages\">\n\
         <p>What the bridge says when it cannot say that a push was accepted: what it means, and what to do now.</p>\n\
-        <p lang=\"zh-CN\">推送未被接受时，本服务给出的各种问题：含义，以及现在该怎么办。</p>\n\
+        <p lang=\"zh-CN\">本服务无法确认推送已被接受时返回的各种问题：是什么意思，现在该怎么办。</p>\n\
         </div>\n";
     page("Problems 问题一览", &links(true, swagger_ui), &format!("{heading}{entries}"))
 }

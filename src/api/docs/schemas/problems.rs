@@ -134,17 +134,12 @@ pub(super) fn kind() -> Object {
         .property("type", kind_of_problem().description(Some("The path of this very description.")))
         .property("code", code().description(Some("The kind, for programs.")))
         .property("status", integer(400, 504).description(Some("The HTTP status.")))
-        .property(
-            "outcome",
-            outcome().description(Some(
-                "Whether the push was executed. An `internal_error` is `not_executed` where no call to TOP had begun.",
-            )),
-        )
+        .property("outcomes", outcomes())
         .property("retryable", retryable())
         .property("actor", actor)
         .property("en", reference(EXPLANATION))
         .property("zh", reference(EXPLANATION));
-    ["type", "code", "status", "outcome", "retryable", "actor", "en", "zh"]
+    ["type", "code", "status", "outcomes", "retryable", "actor", "en", "zh"]
         .into_iter()
         .fold(kind, ObjectBuilder::required)
         .build()
@@ -181,6 +176,19 @@ fn kind_of_problem() -> ObjectBuilder {
 /// The outcomes that are problems.
 fn outcome() -> ObjectBuilder {
     words(Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Accepted).map(Outcome::name))
+}
+
+/// The outcomes that problems of one kind can have.
+fn outcomes() -> Array {
+    ArrayBuilder::new()
+        .items(outcome())
+        .min_items(Some(1))
+        .max_items(Some(2))
+        .description(Some(
+            "What `outcome` can be: `internal_error` is `not_executed` where no call to TOP had begun, else `unknown`; \
+             all others have one.",
+        ))
+        .build()
 }
 
 fn retryable() -> ObjectBuilder {
