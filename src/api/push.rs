@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     /// What is counted of a push that was never noted, once `calls` were begun, if it came to delivering.
-    fn counted(calls: Option<u32>, panics: bool) -> Vec<String> {
+    fn counted(calls: Option<u32>, panics: bool, draining: bool) -> Vec<String> {
         let metrics = Arc::new(metrics::begun());
         let origin = Origin {
             metrics: Arc::clone(&metrics),
@@ -256,7 +256,7 @@ mod tests {
             case_id: None,
             begun: calls.map(|calls| Begun::new(calls.into())),
             noted: AtomicBool::new(false),
-            draining: Arc::default(),
+            draining: Arc::new(AtomicBool::new(draining)),
         };
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
             let _origin = origin;
@@ -277,12 +277,13 @@ mod tests {
 
     #[test]
     fn a_push_that_was_given_up_is_noted_all_the_same() {
-        let internal = |outcome: &str| vec![format!("{{code=\"internal_error\",outcome=\"{outcome}\"}} 1")];
-        assert_eq!(counted(None, true), internal("not_executed"));
-        assert_eq!(counted(Some(0), true), internal("not_executed"));
-        assert_eq!(counted(Some(1), true), internal("unknown"));
-        assert_eq!(counted(Some(2), false), internal("unknown"));
-        assert_eq!(counted(None, false), ["{code=\"malformed_json\",outcome=\"not_executed\"} 1"]);
+        let once = |code: &str, outcome: &str| vec![format!("{{code=\"{code}\",outcome=\"{outcome}\"}} 1")];
+        assert_eq!(counted(None, true, false), once("internal_error", "not_executed"));
+        assert_eq!(counted(Some(0), true, false), once("internal_error", "not_executed"));
+        assert_eq!(counted(Some(1), true, false), once("internal_error", "unknown"));
+        assert_eq!(counted(Some(2), false, true), once("internal_error", "unknown"));
+        assert_eq!(counted(None, false, false), once("malformed_json", "not_executed"));
+        assert_eq!(counted(None, false, true), once("shutting_down", "not_executed"));
     }
 
     #[test]
