@@ -39,7 +39,7 @@ use problem::Problem;
 #[derive(Debug)]
 pub struct State {
     /// The way to TOP.
-    pub delivery: Delivery,
+    pub delivery: Arc<Delivery>,
     /// Who may push.
     pub callers: Callers,
     /// What is counted, for all workers together.

@@ -53,7 +53,7 @@ pub struct Shared {
 }
 
 /// Delivers pushes through one worker's client.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Delivery {
     client: Client,
     keys: Option<Keys>,

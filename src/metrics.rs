@@ -6,10 +6,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::core::Collector;
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
 /// The media type of the text format, version 0.0.4.
@@ -24,11 +24,11 @@ const SECONDS: [f64; 14] =
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    pushes: IntCounterVec,
-    requests: HistogramVec,
-    attempts: HistogramVec,
+    pushes: Begun<IntCounterVec, IntCounter, 2>,
+    requests: Begun<HistogramVec, Histogram, 3>,
+    attempts: Begun<HistogramVec, Histogram, 1>,
     bans: IntCounter,
-    keys: IntCounterVec,
+    keys: Begun<IntCounterVec, IntCounter, 1>,
     not_kept: IntCounter,
     in_flight: IntGauge,
     in_flight_limit: IntGauge,
@@ -57,12 +57,37 @@ pub struct Now {
 /// The words of the labels that are known from the start. Each begins with 0, so that a first increase shows.
 #[derive(Debug)]
 pub struct Labels<'a> {
+    /// `route`, `method` and `status` of the usual requests; others are added when they come.
+    pub requests: &'a [[&'static str; 3]],
     /// Pairs of `outcome` and `code`.
-    pub pushes: &'a [(&'static str, &'static str)],
+    pub pushes: &'a [[&'static str; 2]],
     /// `class`.
-    pub classes: &'a [&'static str],
+    pub classes: &'a [[&'static str; 1]],
     /// `standing`.
-    pub standings: &'a [&'static str],
+    pub standings: &'a [[&'static str; 1]],
+}
+
+/// A family of metrics, with handles for the labels that are known from the start: nothing is looked up under a lock
+/// when one of them happens. The first are found soonest.
+#[derive(Debug)]
+struct Begun<V, M, const N: usize> {
+    family: V,
+    handles: Vec<([&'static str; N], M)>,
+}
+
+impl<B: MetricVecBuilder, const N: usize> Begun<MetricVec<B>, B::M, N>
+where
+    B::M: Clone,
+{
+    fn new(family: MetricVec<B>, known: &[[&'static str; N]]) -> Self {
+        let handles = known.iter().map(|labels| (*labels, family.with_label_values(labels))).collect();
+        Self { family, handles }
+    }
+
+    fn with(&self, labels: [&str; N]) -> B::M {
+        let handle = self.handles.iter().find(|(known, _)| *known == labels);
+        handle.map_or_else(|| self.family.with_label_values(&labels), |(_, handle)| handle.clone())
+    }
 }
 
 impl Metrics {
@@ -74,26 +99,38 @@ impl Metrics {
     pub fn new(labels: &Labels<'_>) -> Self {
         let registry = Registry::new();
         let metrics = Self {
-            pushes: counters(
-                "mediation_bridge_pushes_total",
-                "Pushes that came to their end, by outcome and by code: accepted, or the problem's.",
-                &["outcome", "code"],
+            pushes: Begun::new(
+                counters(
+                    "mediation_bridge_pushes_total",
+                    "Pushes that came to their end, by outcome and by code: accepted, or the problem's.",
+                    &["outcome", "code"],
+                ),
+                labels.pushes,
             ),
-            requests: histograms(
-                "mediation_bridge_http_request_duration_seconds",
-                "From a request's arrival to its answer, by the route's pattern, method and status.",
-                &["route", "method", "status"],
+            requests: Begun::new(
+                histograms(
+                    "mediation_bridge_http_request_duration_seconds",
+                    "From a request's arrival to its answer, by the route's pattern, method and status.",
+                    &["route", "method", "status"],
+                ),
+                labels.requests,
             ),
-            attempts: histograms(
-                "mediation_bridge_top_attempt_duration_seconds",
-                "One call to TOP, by what it came to.",
-                &["class"],
+            attempts: Begun::new(
+                histograms(
+                    "mediation_bridge_top_attempt_duration_seconds",
+                    "One call to TOP, by what it came to.",
+                    &["class"],
+                ),
+                labels.classes,
             ),
             bans: counter("mediation_bridge_top_bans_total", "Answers of TOP that announced a ban."),
-            keys: counters(
-                "mediation_bridge_idempotency_keys_total",
-                "Pushes that carried an Idempotency-Key, by how it stood.",
-                &["standing"],
+            keys: Begun::new(
+                counters(
+                    "mediation_bridge_idempotency_keys_total",
+                    "Pushes that carried an Idempotency-Key, by how it stood.",
+                    &["standing"],
+                ),
+                labels.standings,
             ),
             not_kept: counter(
                 "mediation_bridge_idempotency_outcomes_not_kept_total",
@@ -121,10 +158,10 @@ impl Metrics {
         };
         metrics.register(Box::new(ProcessCollector::for_self()));
         metrics.register(Box::new(build_info()));
-        metrics.register(Box::new(metrics.pushes.clone()));
-        metrics.register(Box::new(metrics.requests.clone()));
-        metrics.register(Box::new(metrics.attempts.clone()));
-        metrics.register(Box::new(metrics.keys.clone()));
+        metrics.register(Box::new(metrics.pushes.family.clone()));
+        metrics.register(Box::new(metrics.requests.family.clone()));
+        metrics.register(Box::new(metrics.attempts.family.clone()));
+        metrics.register(Box::new(metrics.keys.family.clone()));
         for gauge in
             [&metrics.in_flight, &metrics.in_flight_limit, &metrics.ban_remaining, &metrics.clock_skew]
         {
@@ -132,15 +169,6 @@ impl Metrics {
         }
         for counter in [&metrics.bans, &metrics.not_kept, &metrics.lines_dropped] {
             metrics.register(Box::new(counter.clone()));
-        }
-        for (outcome, code) in labels.pushes {
-            metrics.pushes.with_label_values(&[outcome, code]);
-        }
-        for class in labels.classes {
-            metrics.attempts.with_label_values(&[class]);
-        }
-        for standing in labels.standings {
-            metrics.keys.with_label_values(&[standing]);
         }
         metrics
     }
@@ -152,17 +180,17 @@ impl Metrics {
 
     /// A push came to its end.
     pub fn push(&self, outcome: &'static str, code: &'static str) {
-        self.pushes.with_label_values(&[outcome, code]).inc();
+        self.pushes.with([outcome, code]).inc();
     }
 
     /// A request to `route`, a pattern, was answered after `took`.
     pub fn request(&self, route: &'static str, method: &'static str, status: &str, took: Duration) {
-        self.requests.with_label_values(&[route, method, status]).observe(took.as_secs_f64());
+        self.requests.with([route, method, status]).observe(took.as_secs_f64());
     }
 
     /// A call to TOP came to `class` after `took`.
     pub fn attempt(&self, class: &'static str, took: Duration) {
-        self.attempts.with_label_values(&[class]).observe(took.as_secs_f64());
+        self.attempts.with([class]).observe(took.as_secs_f64());
     }
 
     /// TOP announced a ban.
@@ -172,7 +200,7 @@ impl Metrics {
 
     /// A push carried an Idempotency-Key that stood like this.
     pub fn key(&self, standing: &'static str) {
-        self.keys.with_label_values(&[standing]).inc();
+        self.keys.with([standing]).inc();
     }
 
     /// The store of Idempotency-Keys did not take what a push came to.
@@ -238,8 +266,12 @@ mod tests {
         Now { in_flight: 3, in_flight_limit: 1024, ban_remaining: 70, clock_skew: -1_200, lines_dropped: 7 };
 
     fn metrics() -> Metrics {
-        let pushes = [("accepted", "accepted"), ("unknown", "top_timeout")];
-        Metrics::new(&Labels { pushes: &pushes, classes: &["accepted", "timeout"], standings: &["new"] })
+        Metrics::new(&Labels {
+            requests: &[["/push", "POST", "200"]],
+            pushes: &[["accepted", "accepted"], ["unknown", "top_timeout"]],
+            classes: &[["accepted"], ["timeout"]],
+            standings: &[["new"]],
+        })
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Application {
                 let client = clients[turn % workers].clone();
                 let keys = stores.store().map(|store| Keys::new(store, &top.app_key, &top.app_secret, ttl));
                 let state = State {
-                    delivery: Delivery::new(client, keys, Arc::clone(&shared)),
+                    delivery: Arc::new(Delivery::new(client, keys, Arc::clone(&shared))),
                     callers: callers.clone(),
                     metrics: Arc::clone(&metrics),
                     max_body,

@@ -1,6 +1,7 @@
 //! What is known of a request from its first moment: its identifier, the trace it belongs to, when it arrived.
 
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
@@ -15,13 +16,13 @@ pub const MAX_REQUEST_ID: usize = 128;
 
 /// A request's identifier: the caller's, if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId(Arc<str>);
 
 /// The trace that a request belongs to, as its caller's `traceparent` says: 32 hexadecimal digits, not all zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceId(String);
+pub struct TraceId(Arc<str>);
 
-/// What is known of a request from its first moment.
+/// What is known of a request from its first moment. Clones share their texts.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Its identifier.
@@ -38,13 +39,13 @@ impl RequestId {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut given = headers.get_all(&X_REQUEST_ID);
         match (given.next().and_then(|value| value.to_str().ok()), given.next()) {
-            (Some(text), None) if is_good(text) => Self(text.to_owned()),
+            (Some(text), None) if is_good(text) => Self(text.into()),
             _ => Self::new(),
         }
     }
 
     fn new() -> Self {
-        Self(format!("{:032x}", fastrand::u128(..)))
+        Self(base16ct::lower::encode_string(&fastrand::u128(..).to_be_bytes()).into())
     }
 
     /// The identifier.
@@ -78,7 +79,7 @@ impl TraceId {
         // Later versions may say more behind.
         let known = version != "ff" && (version != "00" || parts.next().is_none());
         let zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
-        (known && !zero(trace) && !zero(parent)).then(|| Self(trace.to_owned()))
+        (known && !zero(trace) && !zero(parent)).then(|| Self(trace.into()))
     }
 
     /// The digits.

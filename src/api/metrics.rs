@@ -5,10 +5,10 @@ use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
 
-use super::State;
 use super::catalogue::Code;
 use super::push_line::ACCEPTED;
 use super::report::whole_seconds;
+use super::{PUSH_ROUTE, State};
 use crate::delivery::{End, Outcome, Report, Trouble};
 use crate::metrics::{Labels, MEDIA_TYPE, Metrics, Now};
 use crate::telemetry;
@@ -36,12 +36,13 @@ enum KeyStanding {
 pub fn begun() -> Metrics {
     let problems = Code::ALL
         .iter()
-        .flat_map(|code| code.outcomes().iter().map(|outcome| (outcome.name(), code.entry().name)));
-    let pushes: Vec<_> = [(Outcome::Accepted.name(), ACCEPTED)].into_iter().chain(problems).collect();
+        .flat_map(|code| code.outcomes().iter().map(|outcome| [outcome.name(), code.entry().name]));
+    let pushes: Vec<_> = [[Outcome::Accepted.name(), ACCEPTED]].into_iter().chain(problems).collect();
     Metrics::new(&Labels {
+        requests: &[[PUSH_ROUTE, "POST", "200"]],
         pushes: &pushes,
-        classes: &Class::ALL.map(Class::name),
-        standings: &KeyStanding::ALL.map(KeyStanding::name),
+        classes: &Class::ALL.map(|class| [class.name()]),
+        standings: &KeyStanding::ALL.map(|standing| [standing.name()]),
     })
 }
 

@@ -58,7 +58,7 @@ pub async fn push(request: HttpRequest, payload: Payload, state: Data<State>) ->
     let (noted, draining) = (AtomicBool::new(false), Arc::clone(&state.draining));
     let mut origin = Origin { metrics, context, caller: None, case_id, begun: None, noted, draining };
     let answer = match take(&request, payload, &state, &mut origin).await {
-        Ok(push) => deliver(push, state.delivery.clone(), origin).await,
+        Ok(push) => deliver(push, Arc::clone(&state.delivery), origin).await,
         Err(problem) => {
             origin.note(&Conclusion::refused(&problem));
             Err(problem)
@@ -96,8 +96,10 @@ async fn take(
     let members = members::read(&bytes)?;
 
     let mut errors = Vec::new();
-    let case_id = case_id(request.uri().path())
-        .map_err(|found| errors.extend(found.iter().map(|it| FieldError::in_parameter(CASE_ID, it))));
+    // Only one that is not sound is read again, for what is wrong with it.
+    let case_id = origin.case_id.clone().map_or_else(|| case_id(request.uri().path()), Ok);
+    let case_id =
+        case_id.map_err(|found| errors.extend(found.iter().map(|it| FieldError::in_parameter(CASE_ID, it))));
     let key = idempotency_key(request.headers(), state.delivery.takes_keys())
         .map_err(|violation| errors.push(FieldError::in_parameter("Idempotency-Key", &violation)));
     match (case_id, key, members) {
@@ -141,7 +143,7 @@ fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
 }
 
 /// Delivers in a task of its own: a push that has begun is finished and noted, whatever its caller does.
-async fn deliver(push: Push, delivery: Delivery, mut origin: Origin) -> Result<Accepted, Problem> {
+async fn deliver(push: Push, delivery: Arc<Delivery>, mut origin: Origin) -> Result<Accepted, Problem> {
     let begun = Begun::default();
     origin.begun = Some(Arc::clone(&begun));
     let calls = Arc::clone(&begun);

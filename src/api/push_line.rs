@@ -3,6 +3,7 @@
 //! Names and telephone numbers mask themselves, TOP's texts come scrubbed of credentials, and what they quote
 //! of the request is blanked here. The content is never logged.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ impl PushLine<'_> {
     }
 
     /// A text of TOP without what it quotes of the request's personal data.
-    fn unquoted(&self, text: Option<&str>) -> Option<String> {
+    fn unquoted<'a>(&self, text: Option<&'a str>) -> Option<Cow<'a, str>> {
         let (text, push) = (text?, self.push?);
         let private = [
             (push.mediator_name.as_ref().map_or("", MediatorName::as_str), SHORT_QUOTE),

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use jiff::civil::DateTime;
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,6 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Gmt8(DateTime);
 
 impl Gmt8 {
+    /// TOP's spelling.
+    const SPELLING: DateTimePrinter = DateTimePrinter::new().separator(b' ').precision(Some(0));
     /// How far GMT+8 is ahead of UTC.
     const AHEAD: SignedDuration = SignedDuration::from_hours(8);
 
@@ -46,9 +50,7 @@ impl Gmt8 {
 
 impl fmt::Display for Gmt8 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let t = self.0;
-        let (year, month, day) = (t.year(), t.month(), t.day());
-        write!(f, "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", t.hour(), t.minute(), t.second())
+        Self::SPELLING.print_datetime(&self.0, StdFmtWrite(f)).map_err(|_| fmt::Error)
     }
 }
 

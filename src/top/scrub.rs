@@ -2,6 +2,7 @@
 //!
 //! TOP quotes application keys, sessions and lists of IP addresses in its messages, and may quote the request.
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
@@ -17,39 +18,74 @@ pub const MAX_IDENTIFIER: usize = 128;
 /// are IP addresses; control characters become spaces. At most `max` characters are left.
 #[must_use]
 pub fn scrub(text: &str, secrets: &[&str], max: usize) -> String {
-    let mut text = html_escape::decode_html_entities(text).replace(char::is_control, " ");
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let (lower, secret) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
-        let found: Vec<_> = lower.match_indices(&secret).map(|(at, found)| at..at + found.len()).collect();
-        text = without(&text, &found);
+    let mut text = html_escape::decode_html_entities(text);
+    if text.contains(char::is_control) {
+        text = text.replace(char::is_control, " ").into();
     }
-    let text = without(&text, &addresses(&text));
-    text.chars().take(max).collect()
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        let found = in_any_case(&text, secret);
+        text = without(text, &found);
+    }
+    let found = addresses(&text);
+    let text = without(text, &found);
+    match text.char_indices().nth(max) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text.into_owned(),
+    }
 }
 
 /// Blanks every passage of `text` that quotes one of `private`: a whole one, or a part of it at least `part`
 /// characters long.
 #[must_use]
-pub fn blank_quotes(text: &str, private: &[(&str, usize)]) -> String {
-    private.iter().fold(text.to_owned(), |text, (whole, part)| {
+pub fn blank_quotes<'a>(text: &'a str, private: &[(&str, usize)]) -> Cow<'a, str> {
+    private.iter().fold(Cow::Borrowed(text), |text, (whole, part)| {
         let found = quotes(&text, whole, *part);
-        without(&text, &found)
+        without(text, &found)
     })
+}
+
+/// Where `secret` stands in `text`, whichever case its ASCII letters have there.
+fn in_any_case(text: &str, secret: &str) -> Vec<Range<usize>> {
+    let (text, secret) = (text.as_bytes(), secret.as_bytes());
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(passage) = text.get(at..at + secret.len()) {
+        if passage.eq_ignore_ascii_case(secret) {
+            found.push(at..at + secret.len());
+            at += secret.len();
+        } else {
+            at += 1;
+        }
+    }
+    found
 }
 
 fn quotes(text: &str, whole: &str, part: usize) -> Vec<Range<usize>> {
     let window = part.min(whole.chars().count());
     let mut found: Vec<Range<usize>> = Vec::new();
+    if window == 0 {
+        return found;
+    }
+    // Most texts quote nothing: a passage with a byte that the whole does not have needs no search.
+    let mut known = [false; 256];
+    for byte in whole.bytes() {
+        if let Some(known) = known.get_mut(usize::from(byte)) {
+            *known = true;
+        }
+    }
+    let known = |byte: u8| known.get(usize::from(byte)) == Some(&true);
     for (at, _) in text.char_indices() {
-        let Some(behind) = text.get(at..).filter(|_| window > 0) else { continue };
-        let end = behind.char_indices().nth(window).map_or(behind.len(), |(end, _)| end);
-        let Some(passage) = behind.get(..end).filter(|passage| passage.chars().count() == window) else {
-            break;
-        };
-        if whole.contains(passage) {
+        let behind = text.get(at..).unwrap_or_default();
+        if !behind.bytes().next().is_some_and(known) {
+            continue;
+        }
+        let mut ends = behind.char_indices().map(|(end, _)| end).chain([behind.len()]).skip(window);
+        let Some(passage) = ends.next().and_then(|end| behind.get(..end)) else { break };
+        if passage.bytes().all(known) && whole.contains(passage) {
+            let end = at + passage.len();
             match found.last_mut() {
-                Some(last) if last.end >= at => last.end = at + end,
-                _ => found.push(at..at + end),
+                Some(last) if last.end >= at => last.end = end,
+                _ => found.push(at..end),
             }
         }
     }
@@ -95,7 +131,10 @@ fn ipv4(run: &str) -> Vec<Range<usize>> {
 }
 
 /// `text` with the passages blanked; they are in order and do not overlap.
-fn without(text: &str, passages: &[Range<usize>]) -> String {
+fn without<'a>(text: Cow<'a, str>, passages: &[Range<usize>]) -> Cow<'a, str> {
+    if passages.is_empty() {
+        return text;
+    }
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for passage in passages {
@@ -104,7 +143,7 @@ fn without(text: &str, passages: &[Range<usize>]) -> String {
         at = passage.end;
     }
     out.push_str(text.get(at..).unwrap_or_default());
-    out
+    out.into()
 }
 
 #[cfg(test)]
@@ -164,7 +203,8 @@ mod tests {
         fn no_text_makes_it_panic_or_shows_a_secret(text in "\\PC{0,40}", behind in "[0-9a-f:.&;#\\PC]{0,40}") {
             let hidden = scrub(&format!("{text}Session-Key{behind}"), &["session-key"], 500);
             prop_assert!(!hidden.to_ascii_lowercase().contains("session-key"));
-            let unquoted = blank_quotes(&format!("{text}张三李四{behind}"), &[("张三李四", 4)]);
+            let quoting = format!("{text}张三李四{behind}");
+            let unquoted = blank_quotes(&quoting, &[("张三李四", 4)]);
             prop_assert!(!unquoted.contains("张三李四"));
         }
     }
