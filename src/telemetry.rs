@@ -2,6 +2,7 @@
 //!
 //! Lines go into a queue and are written by a thread of its own. It knows nothing of what is logged.
 
+mod json_line;
 mod queue;
 
 use std::fs::File;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, LogSettings};
+use json_line::JsonLine;
 use queue::Queue;
 
 /// How long the last lines may take to be written when the process ends.
@@ -44,7 +46,7 @@ pub fn init(settings: &LogSettings, output: &(impl AsFd + IsTerminal)) -> io::Re
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone()).with_target(false);
     // Only a second start could find a subscriber here.
     let _ = match settings.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder.event_format(JsonLine).try_init(),
         LogFormat::Text => builder.with_ansi(output.is_terminal()).try_init(),
     };
     std::panic::set_hook(Box::new(log_panic));
@@ -84,7 +86,7 @@ mod tests {
     fn the_text_of_a_panic_is_logged_only_where_it_is_a_literal() {
         let written = tempfile::NamedTempFile::new().unwrap();
         let writer = Arc::new(written.reopen().unwrap());
-        let subscriber = tracing_subscriber::fmt().json().with_writer(writer).finish();
+        let subscriber = tracing_subscriber::fmt().event_format(JsonLine).with_writer(writer).finish();
         let before = take_hook();
         set_hook(Box::new(log_panic));
         tracing::subscriber::with_default(subscriber, || {
