@@ -10,7 +10,9 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
+use actix_web::rt::System;
 use clap::{Parser, Subcommand};
+use hyper::{Method, StatusCode};
 
 use crate::api::docs;
 use crate::sandbox;
@@ -114,8 +116,12 @@ fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Asks `/livez` of the bridge that `BRIDGE_BIND` describes.
 fn healthcheck() -> Result<(), Failure> {
     let bind = settings::bind_from_environment().map_err(|problem| problem.to_string())?;
-    let answer = http::ask(reachable(bind), "GET", "/livez", None)?;
-    if answer.status == 200 { Ok(()) } else { Err(format!("/livez answered {}", answer.status).into()) }
+    let answer = System::new().block_on(http::ask(reachable(bind), Method::GET, "/livez", None))?;
+    if answer.status == StatusCode::OK {
+        Ok(())
+    } else {
+        Err(format!("/livez answered {}", answer.status.as_u16()).into())
+    }
 }
 
 /// The address under which a listener is reached from its own machine.

@@ -45,8 +45,8 @@ pub struct Application {
 /// Why the bridge could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The HTTP client towards TOP could not be made, most likely for want of CA certificates.
-    #[error("the client for TOP cannot be made; are the system's CA certificates installed?")]
+    /// The HTTP client towards TOP.
+    #[error("the client for TOP cannot be made")]
     Client(#[source] ClientError),
     /// The store of Idempotency-Keys.
     #[error("BRIDGE_REDIS_URL cannot be used")]
@@ -214,7 +214,7 @@ fn clients(settings: &TopSettings, workers: usize) -> Result<Arc<[Client]>, Buil
         sign_method: settings.sign_method,
     });
     let client = || {
-        Client::new(settings.gateway_url.clone(), settings.connect_timeout, Arc::clone(&credentials))
+        Client::new(&settings.gateway_url, settings.connect_timeout, Arc::clone(&credentials))
             .map_err(BuildError::Client)
     };
     (0..workers).map(|_| client()).collect()

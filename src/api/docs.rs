@@ -6,10 +6,15 @@ mod examples;
 mod problem_routes;
 mod schemas;
 
+use std::io::Read;
 use std::sync::{Arc, LazyLock};
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, CONTENT_TYPE, Encoding, Header, HeaderValue, LOCATION,
+    VARY,
+};
 use actix_web::{HttpRequest, HttpResponse};
+use flate2::read::GzDecoder;
 use serde_json::Value;
 use utoipa_swagger_ui::Config;
 
@@ -61,10 +66,22 @@ pub async fn page(request: HttpRequest) -> HttpResponse {
         Ok(Some(found)) => {
             let mut response = HttpResponse::Ok();
             response.insert_header((CONTENT_TYPE, found.content_type));
-            if found.gzpipped {
-                response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+            if !found.gzpipped {
+                return response.body(found.bytes.into_owned());
             }
-            response.body(found.bytes.into_owned())
+            response.insert_header((VARY, HeaderValue::from_name(ACCEPT_ENCODING)));
+            if takes_gzip(&request) {
+                response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+                return response.body(found.bytes.into_owned());
+            }
+            let mut plain = Vec::new();
+            match GzDecoder::new(&*found.bytes).read_to_end(&mut plain) {
+                Ok(_) => response.body(plain),
+                Err(error) => {
+                    tracing::error!(%error, "a file of Swagger UI could not be unpacked");
+                    Problem::internal(false).respond(&request)
+                }
+            }
         }
         Ok(None) => Problem::new(Code::NotFound, "Swagger UI has no such file.").respond(&request),
         Err(error) => {
@@ -72,4 +89,11 @@ pub async fn page(request: HttpRequest) -> HttpResponse {
             Problem::internal(false).respond(&request)
         }
     }
+}
+
+/// Whether whoever asks can read gzip, RFC 9110 section 12.5.3. Who says nothing is given what everyone can read.
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let supported = [Encoding::gzip(), Encoding::identity()];
+    let accepted = AcceptEncoding::parse(request).ok();
+    accepted.and_then(|accepted| accepted.negotiate(supported.iter())) == Some(Encoding::gzip())
 }

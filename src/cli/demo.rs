@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use actix_web::rt::System;
+use hyper::Method;
 use tokio::sync::watch;
 
 use super::serve::{for_people, signals};
@@ -47,11 +48,11 @@ async fn run(bind: SocketAddr) -> Result<(), Failure> {
     let settings = settings(bind, &gateway_url).map_err(Failure::Refused)?;
     let application = Application::build(&settings, listener(bind)?)?;
     let address = application.address();
-    let shown = tokio::task::spawn_blocking(move || transcript(address, &gateway_url));
+    let shown = transcript(address, &gateway_url);
     tokio::select! {
         ended = application.run_until_stopped(stop) => ended?,
         () = at_once => return Err("stopped at once by a second signal".into()),
-        Err(error) = async { shown.await? } => return Err(error.into()),
+        Err(error) = shown => return Err(error),
     }
     over.send_replace(true);
     Ok(gateway.await??)
@@ -78,9 +79,9 @@ fn listener(bind: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Makes the push through the bridge's own HTTP face and prints it, then what to try next.
-fn transcript(address: SocketAddr, gateway_url: &str) -> io::Result<()> {
+async fn transcript(address: SocketAddr, gateway_url: &str) -> Result<(), Failure> {
     let path = format!("/mediations/{CASE_ID}/result");
-    let answer = http::ask(address, "POST", &path, Some(RESULT))?;
+    let answer = http::ask(address, Method::POST, &path, Some(RESULT)).await?;
     let mut out = io::stdout().lock();
     write!(
         out,
@@ -95,7 +96,7 @@ fn transcript(address: SocketAddr, gateway_url: &str) -> io::Result<()> {
          simulated gateway  {gateway_url}\n\n\
          A case id such as sandbox-rejected or sandbox-hang in place of {CASE_ID} shows what can go wrong; the README \
          lists them all.\nCtrl-C stops.\n",
-        answer.status_line, answer.body,
+        answer.status, answer.body,
     )?;
-    out.flush()
+    Ok(out.flush()?)
 }

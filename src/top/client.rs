@@ -1,39 +1,40 @@
-//! The transport: one signed form out, one answer or one fault back. The only file that names `reqwest`.
+//! The transport: one signed form out, one answer or one fault back.
 //!
-//! What a fault proves matters more than what it is. The request body is therefore a body of our own with
-//! three stages. The HTTP library asks for it only when a connection, TLS included, stands and the request is
-//! about to be written, so a body that was never asked for was never sent. And once a call is given up, the
-//! body refuses to be sent, so that the proof cannot be overtaken by a connection made a moment later.
+//! What a fault proves matters more than what it is: [`super::body`] tells whether anything of the request was
+//! written.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use hyper::body::{Body, Bytes, Frame, SizeHint};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue, TRANSFER_ENCODING};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
+};
+use hyper::http::uri::InvalidUri;
+use hyper::{Method, Request, Response, Uri};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::answer::{self, Answer, Said};
+use super::body::{FormBody, Outgoing};
 use super::class::Class;
+use super::connections::{ConnectionError, Connections};
 use super::parameters::{Credentials, SignedForm};
 use super::scrub::{MAX_IDENTIFIER, MAX_MESSAGE, scrub};
 use crate::mediation::Gmt8;
 
 /// The most bytes of an answer that are read.
 pub const MAX_ANSWER: usize = 1 << 20;
-/// How long a connection is kept for the next push. Short: a gateway that closes it first, at the moment it
-/// is used again, leaves an outcome that nobody can know.
-const KEEP_IDLE: Duration = Duration::from_secs(10);
-
 /// A client of the gateway. Each worker thread has its own, so that no push wakes another thread.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    gateway: Url,
+    connections: Connections,
+    /// The request's target, a path.
+    target: Uri,
+    /// What every call's head holds.
+    headers: HeaderMap,
     credentials: Arc<Credentials>,
 }
 
@@ -57,7 +58,7 @@ pub struct Attempt {
 pub enum Fault {
     /// Name not resolved, connection refused or not made in time, TLS not established.
     #[error("no connection to the gateway could be made, nothing was sent")]
-    NotConnected(#[source] reqwest::Error),
+    NotConnected(#[source] ConnectionError),
     /// The deadline passed while nothing of the request had been written.
     #[error("the deadline passed before anything was sent")]
     DeadlineBeforeSending,
@@ -66,7 +67,7 @@ pub enum Fault {
     DeadlineAfterSending,
     /// The connection broke after the request was begun, or what came was not HTTP.
     #[error("the connection broke before the gateway's answer was whole")]
-    Broken(#[source] reqwest::Error),
+    Broken(#[source] ConnectionError),
     /// A redirect; it is never followed, since it would carry a signed call elsewhere.
     #[error("the gateway answered with a redirect, HTTP {0}")]
     Redirected(u16),
@@ -87,10 +88,16 @@ impl Fault {
     }
 }
 
-/// The client could not be made.
+/// Why the client could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be built")]
-pub struct ClientError(#[source] reqwest::Error);
+pub enum ClientError {
+    /// The system's CA certificates could not be read.
+    #[error("the system's CA certificates cannot be used; are they installed?")]
+    Certificates(#[source] std::io::Error),
+    /// The gateway's URL holds what no request can.
+    #[error("TOP_GATEWAY_URL cannot be used")]
+    Gateway(#[source] InvalidUri),
+}
 
 /// An HTTP answer that came to its end.
 struct Whole {
@@ -102,31 +109,21 @@ struct Whole {
 }
 
 impl Client {
-    /// A client of the gateway at `gateway`. TLS is always verified against the system's CA certificates;
-    /// proxies, redirects and the library's own retries are off.
+    /// A client of the gateway at `gateway`, an `http://` or `https://` URL. Proxies and redirects are not
+    /// followed.
     ///
     /// # Errors
-    /// When the gateway is `https://` and the system has no CA certificates.
+    /// When the gateway is `https://` and the system has no CA certificates, or its URL cannot be requested.
     pub fn new(
-        gateway: Url,
+        gateway: &Url,
         connect_timeout: Duration,
         credentials: Arc<Credentials>,
     ) -> Result<Self, ClientError> {
-        let builder = reqwest::Client::builder();
-        // A plain gateway, on loopback or by explicit permission, needs no CA certificates, and so none are read.
-        let builder = if gateway.scheme() == "https" { builder } else { builder.tls_certs_only([]) };
-        let http = builder
-            .user_agent(concat!("mediation-bridge/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(connect_timeout)
-            .pool_idle_timeout(KEEP_IDLE)
-            .http1_only()
-            .no_proxy()
-            .referer(false)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(ClientError)?;
-        Ok(Self { http, gateway, credentials })
+        let uri: Uri = gateway.as_str().parse().map_err(ClientError::Gateway)?;
+        let target = gateway.path().parse().map_err(ClientError::Gateway)?;
+        let connections = Connections::new(uri, connect_timeout).map_err(ClientError::Certificates)?;
+        let headers = headers(gateway);
+        Ok(Self { connections, target, headers, credentials })
     }
 
     /// Signs `req` at `timestamp` and calls TOP once. It always returns, at `deadline` at the latest.
@@ -149,23 +146,32 @@ impl Client {
         }
     }
 
-    async fn call(&self, form: String, deadline: Instant) -> Result<Whole, Fault> {
-        let stage = Arc::new(Stage::default());
-        let body = FormBody { bytes: Some(form.into()), stage: Arc::clone(&stage) };
-        let request = self
-            .http
-            .post(self.gateway.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded;charset=UTF-8"))
-            .body(reqwest::Body::wrap(body));
-        let outcome = timeout_at(deadline, async { read_whole(request.send().await?).await }).await;
+    async fn call(&self, form: Vec<u8>, deadline: Instant) -> Result<Whole, Fault> {
+        let outgoing = Outgoing::new(form);
+        let mut request = Request::new(FormBody::of(&outgoing));
+        *request.method_mut() = Method::POST;
+        request.uri_mut().clone_from(&self.target);
+        request.headers_mut().clone_from(&self.headers);
+        let outcome = timeout_at(deadline, self.exchange(request)).await;
         match outcome {
             Ok(Ok(Ok(whole))) => Ok(whole),
             Ok(Ok(Err(fault))) => Err(fault),
-            Ok(Err(error)) if stage.give_up() => Err(Fault::NotConnected(error.without_url())),
-            Ok(Err(error)) => Err(Fault::Broken(error.without_url())),
-            Err(_) if stage.give_up() => Err(Fault::DeadlineBeforeSending),
+            Ok(Err(error)) if outgoing.give_up() => Err(Fault::NotConnected(error)),
+            Ok(Err(error)) => Err(Fault::Broken(error)),
+            Err(_) if outgoing.give_up() => Err(Fault::DeadlineBeforeSending),
             Err(_) => Err(Fault::DeadlineAfterSending),
         }
+    }
+
+    /// Sends a request and reads its answer. The outer error is the connection's, the inner one a fault of the
+    /// answer itself.
+    async fn exchange(&self, request: Request<FormBody>) -> Result<Result<Whole, Fault>, ConnectionError> {
+        let (answer, connection) = self.connections.send(request).await?;
+        let read = read_whole(answer).await?;
+        if read.is_ok() {
+            self.connections.keep(connection);
+        }
+        Ok(read)
     }
 
     fn scrubbed(&self, said: Said, signature: &str) -> Said {
@@ -183,96 +189,39 @@ impl Client {
     }
 }
 
-/// Reads an answer to its end. The outer error is the library's, the inner one a fault of the answer itself.
-async fn read_whole(mut response: reqwest::Response) -> Result<Result<Whole, Fault>, reqwest::Error> {
-    let status = response.status();
-    if status.is_redirection() {
-        return Ok(Err(Fault::Redirected(status.as_u16())));
+/// The head of every call: `Content-Length` is the library's.
+fn headers(gateway: &Url) -> HeaderMap {
+    let fixed = [
+        (CONTENT_TYPE, "application/x-www-form-urlencoded;charset=UTF-8"),
+        (ACCEPT, "*/*"),
+        (USER_AGENT, concat!("mediation-bridge/", env!("CARGO_PKG_VERSION"))),
+    ];
+    let mut headers: HeaderMap =
+        fixed.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+    // A URL's host and port are ASCII without blanks.
+    let authority = &gateway[url::Position::BeforeHost..url::Position::AfterPort];
+    if let Ok(host) = HeaderValue::from_str(authority) {
+        headers.insert(HOST, host);
     }
-    let date =
-        response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    let delimited =
-        [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| response.headers().contains_key(name));
+    headers
+}
+
+/// Reads an answer to its end, as [`Client::exchange`] does.
+async fn read_whole(answer: Response<Incoming>) -> Result<Result<Whole, Fault>, ConnectionError> {
+    let (head, mut incoming) = answer.into_parts();
+    if head.status.is_redirection() {
+        return Ok(Err(Fault::Redirected(head.status.as_u16())));
+    }
+    let date = head.headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let delimited = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(frame) = incoming.frame().await {
+        // Trailers say nothing about the push.
+        let Ok(chunk) = frame?.into_data() else { continue };
         if body.len() + chunk.len() > MAX_ANSWER {
             return Ok(Err(Fault::TooLarge));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Ok(Whole { status: status.as_u16(), date, body, delimited }))
-}
-
-/// Whether the request was begun, settled once and for all by whoever asks first.
-#[derive(Debug, Default)]
-struct Stage(AtomicU8);
-
-impl Stage {
-    const WAITING: u8 = 0;
-    const BEGUN: u8 = 1;
-    const GIVEN_UP: u8 = 2;
-
-    /// Begins to send; false once it was given up.
-    fn begin(&self) -> bool {
-        self.settle(Self::BEGUN) == Self::BEGUN
-    }
-
-    /// Forbids sending; true if it had not begun, and so never will.
-    fn give_up(&self) -> bool {
-        self.settle(Self::GIVEN_UP) == Self::GIVEN_UP
-    }
-
-    fn settle(&self, stage: u8) -> u8 {
-        match self.0.compare_exchange(Self::WAITING, stage, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => stage,
-            Err(settled) => settled,
-        }
-    }
-}
-
-/// A form that knows whether it was asked for.
-struct FormBody {
-    bytes: Option<Bytes>,
-    stage: Arc<Stage>,
-}
-
-/// A call that was given up is not sent after all.
-#[derive(Debug, thiserror::Error)]
-#[error("the call was given up before it was sent")]
-struct GivenUp;
-
-impl Body for FormBody {
-    type Data = Bytes;
-    type Error = GivenUp;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        if !self.stage.begin() {
-            return Poll::Ready(Some(Err(GivenUp)));
-        }
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_asks_first_settles_whether_it_was_sent() {
-        let begun = Stage::default();
-        assert!(begun.begin() && begun.begin() && !begun.give_up());
-        let given_up = Stage::default();
-        assert!(given_up.give_up() && given_up.give_up() && !given_up.begin());
-    }
+    Ok(Ok(Whole { status: head.status.as_u16(), date, body, delimited }))
 }

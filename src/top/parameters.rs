@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use form_urlencoded::Serializer;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::sign::{SignMethod, Signature, sign};
-use super::{METHOD, VERSION};
+use super::{METHOD, VERSION, form};
 use crate::mediation::Gmt8;
 
 /// What the application is known by at TOP. Its `Debug` text holds no secret.
@@ -26,7 +25,7 @@ pub struct Credentials {
 /// credentials and personal data, so it does not print.
 pub struct SignedForm {
     /// `application/x-www-form-urlencoded`, UTF-8.
-    pub body: String,
+    pub body: Vec<u8>,
     /// The signature in it, kept so that an answer that quotes it can be scrubbed.
     pub signature: Signature,
 }
@@ -55,11 +54,9 @@ impl Credentials {
             parameters.push(("session", session.expose_secret()));
         }
         let signature = sign(self.sign_method, self.app_secret.expose_secret(), &parameters);
-        // A byte takes three when it is percent-encoded.
-        let mut form = Serializer::new(String::with_capacity(req.len() * 3 + 512));
-        form.extend_pairs(&parameters);
-        form.append_pair("sign", signature.as_str());
-        SignedForm { body: form.finish(), signature }
+        parameters.push(("sign", signature.as_str()));
+        let body = form::encode(&parameters);
+        SignedForm { body, signature }
     }
 }
 
@@ -77,7 +74,7 @@ mod tests {
         };
         let timestamp = Gmt8::at("2025-11-16T16:00:00Z".parse().unwrap());
         let form = credentials.sign_form(r#"{"a":"沟 通+&="}"#, timestamp);
-        let sent: Vec<(String, String)> = form_urlencoded::parse(form.body.as_bytes()).into_owned().collect();
+        let sent: Vec<(String, String)> = form_urlencoded::parse(&form.body).into_owned().collect();
         let borrowed: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(sign(SignMethod::Hmac, "helloworld", &borrowed).as_str(), form.signature.as_str());
         let names: Vec<_> = borrowed.iter().map(|(name, _)| *name).collect();

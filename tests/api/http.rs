@@ -1,6 +1,6 @@
 //! The manners of the HTTP face: routes, methods, headers, bodies that are too much or too slow.
 
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 use super::support::wire::{connect, read_message};
@@ -78,6 +78,30 @@ fn head_is_get_without_the_body() {
     assert_eq!(app.get("GET", "/").header("location"), Some("/swagger-ui/"));
     assert_eq!(app.get("GET", "/swagger-ui").header("location"), Some("/swagger-ui/"));
     app.get("GET", "/swagger-ui/nothing.js").problem("not_found");
+}
+
+#[test]
+fn swagger_ui_comes_packed_to_whoever_can_unpack_it() {
+    let app = app();
+    let file = |accepted: &[(&str, &str)]| app.send("GET", "/swagger-ui/swagger-ui.css", accepted, b"");
+    let plain = file(&[]);
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+    assert!(String::from_utf8(plain.message.body.clone()).unwrap().contains(".swagger-ui"));
+    for refusing in ["identity", "gzip;q=0", "br"] {
+        let reply = file(&[("Accept-Encoding", refusing)]);
+        assert_eq!(
+            (reply.header("content-encoding"), &reply.message.body),
+            (None, &plain.message.body),
+            "{refusing}"
+        );
+    }
+    for accepting in ["gzip", "gzip, deflate, br, zstd", "br;q=0.5, gzip;q=0.8"] {
+        let reply = file(&[("Accept-Encoding", accepting)]);
+        assert_eq!((reply.status, reply.header("content-encoding")), (200, Some("gzip")), "{accepting}");
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&*reply.message.body).read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == plain.message.body, "{accepting}");
+    }
 }
 
 #[test]

@@ -19,9 +19,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Libraries that only one place may name.
-const ALONE: [(&str, &str); 6] = [
+const ALONE: [(&str, &str); 7] = [
     ("prometheus::", "metrics.rs"),
-    ("reqwest::", "top/client.rs"),
+    ("reqwest::", "cli/http.rs"),
+    ("hyper::client", "top/connections.rs"),
     ("envy::", "settings.rs"),
     ("md5::", "top/sign.rs"),
     ("redis::aio", "delivery/idempotency/redis.rs"),

@@ -19,7 +19,7 @@ const SOMETIMES: [&str; 1] = ["Idempotent-Replayed"];
 /// Fails where the document does not describe this answer: its status, media type, headers and body.
 pub(crate) fn assert_described(method: &str, target: &str, reply: &Reply) {
     let path = target.split('?').next().unwrap();
-    let told = format!("{method} {path}: {} {}", reply.status, reply.text());
+    let told = format!("{method} {path}: {} {}", reply.status, String::from_utf8_lossy(&reply.message.body));
     let response = match operation(method, path) {
         Some(operation) => {
             let responses = &operation["responses"];
