@@ -26,7 +26,7 @@ use crate::top::{Class, Client, Said, request};
 use attempts::{Next, Situation};
 use ban::{Admission, Ban};
 use clock::Clock;
-use idempotency::{IdempotencyKey, Keys, Standing};
+use idempotency::{IdempotencyKey, Keys, Slot, Standing};
 pub use outcome::Outcome;
 pub use report::{Call, End, History, Report, Trouble};
 
@@ -174,30 +174,39 @@ impl Delivery {
             (None, _) => self.call(&req, deadline, begun).await,
             (Some(Keyed { caller, key }), Some(keys)) => {
                 let slot = keys.slot(caller, push.case_id.as_str(), key, &req);
-                match keys.claim(slot, deadline).await {
-                    Ok(Standing::Ours(claim)) => {
-                        let report = self.call(&req, deadline, begun).await;
-                        let trouble = match keys.settle(&claim, &report.settled()).await {
-                            Ok(true) => None,
-                            Ok(false) => Some(Trouble::Superseded),
-                            Err(error) => Some(Trouble::NotKept(error)),
-                        };
-                        Report {
-                            history: History { in_doubt: claim.in_doubt, replayed: false, trouble },
-                            ..report
-                        }
-                    }
-                    Ok(Standing::InFlight) => Report::uncalled(End::KeyInFlight),
-                    Ok(Standing::Reused) => Report::uncalled(End::KeyReused),
-                    Ok(Standing::Decided(verdict)) => Report::replayed(verdict),
-                    Err(error) => {
-                        let history =
-                            History { trouble: Some(Trouble::Unavailable(error)), ..History::default() };
-                        Report { history, ..Report::uncalled(End::StoreUnavailable) }
-                    }
-                }
+                // Boxed, so that a push without a key needs no room for what only one with a key remembers.
+                Box::pin(self.call_once(keys, slot, &req, deadline, begun)).await
             }
             (Some(_), None) => Report::uncalled(End::StoreUnavailable),
+        }
+    }
+
+    /// Calls TOP if the slot of the push's key allows it, and leaves there what it came to.
+    async fn call_once(
+        &self,
+        keys: &Keys,
+        slot: Slot,
+        req: &str,
+        deadline: Instant,
+        begun: &Begun,
+    ) -> Report {
+        match keys.claim(slot, deadline).await {
+            Ok(Standing::Ours(claim)) => {
+                let report = self.call(req, deadline, begun).await;
+                let trouble = match keys.settle(&claim, &report.settled()).await {
+                    Ok(true) => None,
+                    Ok(false) => Some(Trouble::Superseded),
+                    Err(error) => Some(Trouble::NotKept(error)),
+                };
+                Report { history: History { in_doubt: claim.in_doubt, replayed: false, trouble }, ..report }
+            }
+            Ok(Standing::InFlight) => Report::uncalled(End::KeyInFlight),
+            Ok(Standing::Reused) => Report::uncalled(End::KeyReused),
+            Ok(Standing::Decided(verdict)) => Report::replayed(verdict),
+            Err(error) => {
+                let history = History { trouble: Some(Trouble::Unavailable(error)), ..History::default() };
+                Report { history, ..Report::uncalled(End::StoreUnavailable) }
+            }
         }
     }
 

@@ -37,7 +37,10 @@ pub fn req(push: &MediationResult) -> String {
         content: push.content.as_ref().map(Content::as_str),
     };
     #[expect(clippy::expect_used, reason = "strings and a map with string keys always serialise")]
-    serde_json::to_string(&wire).expect("strings serialise")
+    let mut req = serde_json::to_string(&wire).expect("strings serialise");
+    // It is kept while TOP is waited for.
+    req.shrink_to_fit();
+    req
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ fn in_any_case(text: &str, secret: &str) -> Vec<Range<usize>> {
 }
 
 fn quotes(text: &str, whole: &str, part: usize) -> Vec<Range<usize>> {
-    let window = part.min(whole.chars().count());
+    let window = whole.chars().take(part).count();
     let mut found: Vec<Range<usize>> = Vec::new();
     if window == 0 {
         return found;
