@@ -16,6 +16,7 @@ mod support;
 
 mod answers;
 mod bans;
+mod connections;
 mod documents;
 mod honesty;
 mod http;

@@ -1,0 +1,147 @@
+//! Connections to TOP: used again, left when they end, and never a place where answers are mixed up.
+
+use std::io::{BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::support::wire::read_message;
+use super::support::{ACCEPTED, BODY, Gateway, Move, TestApp};
+
+/// What a gateway writes for one request.
+enum Turn {
+    /// These bytes, and goes on.
+    Write(Vec<u8>),
+    /// These bytes, and closes.
+    WriteAndClose(Vec<u8>),
+}
+
+/// A gateway that asks `turn` what to do with each request, by the number of its connection.
+fn gateway(turn: impl Fn(usize) -> Turn + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/router/rest", listener.local_addr().unwrap());
+    let (turn, made) = (Arc::new(turn), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&made);
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let (socket, number) = (socket.unwrap(), count.fetch_add(1, Ordering::SeqCst));
+            let turn = Arc::clone(&turn);
+            thread::spawn(move || serve(&socket, || turn(number)));
+        }
+    });
+    (url, made)
+}
+
+fn serve(mut socket: &TcpStream, turn: impl Fn() -> Turn) {
+    let mut reader = BufReader::new(socket.try_clone().unwrap());
+    while let Ok(Some(_)) = read_message(&mut reader, true) {
+        match turn() {
+            Turn::Write(bytes) => socket.write_all(&bytes).unwrap(),
+            Turn::WriteAndClose(bytes) => return socket.write_all(&bytes).unwrap(),
+        }
+    }
+}
+
+fn accepted() -> Vec<u8> {
+    Move::answer_bytes(200, &[], ACCEPTED.as_bytes())
+}
+
+fn rejected() -> Vec<u8> {
+    let body = ACCEPTED.replace("true", "false");
+    Move::answer_bytes(200, &[], body.as_bytes())
+}
+
+fn bridge(url: &str) -> TestApp {
+    TestApp::of(&[
+        ("TOP_GATEWAY_URL", url),
+        ("BRIDGE_WORKERS", "1"),
+        ("BRIDGE_DEADLINE", "2s"),
+        ("TOP_CONNECT_TIMEOUT", "1s"),
+    ])
+}
+
+fn assert_accepted_at_once(app: &TestApp) {
+    let reply = app.push_good();
+    assert_eq!((reply.status, reply.json()["attempts"].as_u64()), (200, Some(1)), "{}", reply.text());
+}
+
+#[test]
+fn one_connection_serves_push_after_push() {
+    let (url, made) = gateway(|_| Turn::Write(accepted()));
+    let app = bridge(&url);
+    (0..50).for_each(|_| assert_accepted_at_once(&app));
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_connection_that_says_it_ends_is_not_used_again() {
+    for (name, answer) in [
+        (
+            "Connection: close",
+            Move::answer_bytes(200, &[("Connection", "close".to_owned())], ACCEPTED.as_bytes()),
+        ),
+        ("HTTP/1.0", [b"HTTP/1.0 200 OK\r\n\r\n".as_slice(), ACCEPTED.as_bytes()].concat()),
+        ("no length", [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), ACCEPTED.as_bytes()].concat()),
+    ] {
+        let (url, made) = gateway(move |_| Turn::WriteAndClose(answer.clone()));
+        let app = bridge(&url);
+        (0..10).for_each(|_| assert_accepted_at_once(&app));
+        assert_eq!((name, made.load(Ordering::SeqCst)), (name, 10));
+    }
+}
+
+#[test]
+fn what_comes_behind_an_answer_is_no_answer_to_the_next_push() {
+    let (url, made) = gateway(|_| Turn::Write([accepted(), rejected()].concat()));
+    let app = bridge(&url);
+    (0..10).for_each(|_| assert_accepted_at_once(&app));
+    assert_eq!(made.load(Ordering::SeqCst), 10, "none was used again");
+}
+
+#[test]
+fn an_answer_that_comes_after_the_deadline_goes_nowhere() {
+    let (second_came, wait) = channel();
+    let wait = Mutex::new(wait);
+    let (url, made) = gateway(move |connection| {
+        if connection == 0 {
+            wait.lock().unwrap().recv().unwrap();
+            return Turn::WriteAndClose(rejected());
+        }
+        second_came.send(()).unwrap();
+        Turn::Write(accepted())
+    });
+    let app = bridge(&url);
+    app.push_good().problem("top_timeout");
+    assert_accepted_at_once(&app);
+    assert_eq!(made.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn pushes_at_once_get_their_own_answers() {
+    const CALLERS: usize = 24;
+    const EACH: usize = 20;
+    let gateway = Gateway::start(|_, call| {
+        let req: serde_json::Value = serde_json::from_str(&call.form["req"]).unwrap();
+        let case = req["mediation_case_id"].as_str().unwrap();
+        Move::success(&format!(r#""is_success":true,"result":true,"request_id":"of-{case}""#))
+    });
+    let app = TestApp::with(&gateway, &[("BRIDGE_WORKERS", "2")]);
+    thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let app = &app;
+            scope.spawn(move || {
+                for turn in 0..EACH {
+                    let case = format!("{caller}-{turn}");
+                    let reply =
+                        app.push_with(&case, &[("Content-Type", "application/json")], BODY.as_bytes());
+                    let answer = reply.json();
+                    assert_eq!((reply.status, answer["case_id"].as_str()), (200, Some(case.as_str())));
+                    assert_eq!(answer["top"]["request_id"], format!("of-{case}"));
+                }
+            });
+        }
+    });
+    assert_eq!(gateway.calls().len(), CALLERS * EACH);
+}
