@@ -1,4 +1,4 @@
-# The -slim image brings gcc, which is all that compiling ring, the TLS library's cryptography, asks for.
+# The -slim image brings gcc, which is all that compiling ring (cryptography) and mimalloc asks for.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 

@@ -46,8 +46,8 @@
 //!
 //! That is some ninety allocations a push, most of them below 100 bytes. It is enough: user code takes about as long
 //! as the kernel's work for the same two requests, and what is left of it is spread thinly (`benches/README.md`).
-//! Each worker thread has its own client and connections, as many as it has pushes in flight; what workers share are
-//! counters, the semaphore, the ban and the log's queue.
+//! Each worker thread has its own client and connections, as many as it has pushes in flight; what workers share
+//! are the places for pushes in flight, TOP's ban and clock, the metrics, the log's queue and keys kept in memory.
 
 pub mod api;
 pub mod cli;

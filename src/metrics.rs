@@ -24,11 +24,11 @@ const SECONDS: [f64; 14] =
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    pushes: Begun<IntCounterVec, IntCounter, 2>,
-    requests: Begun<HistogramVec, Histogram, 3>,
-    attempts: Begun<HistogramVec, Histogram, 1>,
+    pushes: Family<IntCounterVec, IntCounter, 2>,
+    requests: Family<HistogramVec, Histogram, 3>,
+    attempts: Family<HistogramVec, Histogram, 1>,
     bans: IntCounter,
-    keys: Begun<IntCounterVec, IntCounter, 1>,
+    keys: Family<IntCounterVec, IntCounter, 1>,
     not_kept: IntCounter,
     in_flight: IntGauge,
     in_flight_limit: IntGauge,
@@ -70,12 +70,12 @@ pub struct Labels<'a> {
 /// A family of metrics, with handles for the labels that are known from the start: nothing is looked up under a lock
 /// when one of them happens. The first are found soonest.
 #[derive(Debug)]
-struct Begun<V, M, const N: usize> {
+struct Family<V, M, const N: usize> {
     family: V,
     handles: Vec<([&'static str; N], M)>,
 }
 
-impl<B: MetricVecBuilder, const N: usize> Begun<MetricVec<B>, B::M, N>
+impl<B: MetricVecBuilder, const N: usize> Family<MetricVec<B>, B::M, N>
 where
     B::M: Clone,
 {
@@ -99,7 +99,7 @@ impl Metrics {
     pub fn new(labels: &Labels<'_>) -> Self {
         let registry = Registry::new();
         let metrics = Self {
-            pushes: Begun::new(
+            pushes: Family::new(
                 counters(
                     "mediation_bridge_pushes_total",
                     "Pushes that came to their end, by outcome and by code: accepted, or the problem's.",
@@ -107,7 +107,7 @@ impl Metrics {
                 ),
                 labels.pushes,
             ),
-            requests: Begun::new(
+            requests: Family::new(
                 histograms(
                     "mediation_bridge_http_request_duration_seconds",
                     "From a request's arrival to its answer, by the route's pattern, method and status.",
@@ -115,7 +115,7 @@ impl Metrics {
                 ),
                 labels.requests,
             ),
-            attempts: Begun::new(
+            attempts: Family::new(
                 histograms(
                     "mediation_bridge_top_attempt_duration_seconds",
                     "One call to TOP, by what it came to.",
@@ -124,7 +124,7 @@ impl Metrics {
                 labels.classes,
             ),
             bans: counter("mediation_bridge_top_bans_total", "Answers of TOP that announced a ban."),
-            keys: Begun::new(
+            keys: Family::new(
                 counters(
                     "mediation_bridge_idempotency_keys_total",
                     "Pushes that carried an Idempotency-Key, by how it stood.",

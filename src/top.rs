@@ -1,12 +1,11 @@
 //! The Taobao Open Platform (TOP) gateway's protocol: how a call is signed and sent, and what an answer means.
 //!
-//! In reading order: [`sign`] is the pure signature, [`parameters`] the form that carries it (encoded
-//! by [`form`]), [`request`] the
-//! payload inside the form, [`client`] the transport (over
-//! `connections`, with a `body` that knows whether it was sent), [`answer`] the reader of what comes back, [`class`] the
-//! table from TOP's codes to what they mean for a push, [`scrub`] what makes TOP's texts fit to be shown.
-//! The only room that names `md5` and an HTTP library for the way to TOP. It knows nothing of HTTP towards callers, and does not decide
-//! whether a push is tried again.
+//! In reading order: [`sign`] is the pure signature, [`parameters`] the form that carries it (encoded by [`form`]),
+//! [`request`] the payload inside the form, [`client`] the transport (over `connections`, with a `body` that knows
+//! whether it was sent), [`answer`] the reader of what comes back, [`class`] the table from TOP's codes to what they
+//! mean for a push, [`scrub`] what makes TOP's texts fit to be shown.
+//! The only room that names `md5`, and an HTTP library for the way to TOP. It knows nothing of HTTP towards callers,
+//! and does not decide whether a push is tried again.
 
 pub mod answer;
 mod body;

@@ -27,6 +27,7 @@ use crate::mediation::Gmt8;
 
 /// The most bytes of an answer that are read.
 pub const MAX_ANSWER: usize = 1 << 20;
+
 /// A client of the gateway. Each worker thread has its own, so that no push wakes another thread.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -198,11 +199,9 @@ fn headers(gateway: &Url) -> HeaderMap {
     ];
     let mut headers: HeaderMap =
         fixed.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
-    // A URL's host and port are ASCII without blanks.
     let authority = &gateway[url::Position::BeforeHost..url::Position::AfterPort];
-    if let Ok(host) = HeaderValue::from_str(authority) {
-        headers.insert(HOST, host);
-    }
+    #[expect(clippy::expect_used, reason = "a parsed URL's host and port are visible ASCII")]
+    headers.insert(HOST, HeaderValue::from_str(authority).expect("visible ASCII"));
     headers
 }
 

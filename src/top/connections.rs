@@ -1,12 +1,12 @@
 //! Connections to the gateway: taken from those that stand idle, or made; kept for the next push.
 //!
-//! There are as many as pushes were in flight at once, and each serves one push at a time. Connecting, TLS and
+//! There are about as many as pushes were in flight at once, and each serves one push at a time. Connecting, TLS and
 //! HTTP itself are libraries'; this file decides only which connection a push gets. The signed request is handed
 //! back by the library where a connection ended before it took it, and goes out over another one; that is no
 //! second attempt, since nothing was written.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -15,7 +15,7 @@ use hyper::{Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tower_service::Service;
 
 use super::body::FormBody;
@@ -23,6 +23,12 @@ use super::body::FormBody;
 /// How long a connection is kept for the next push. Short: a gateway that closes it first, at the moment it
 /// is used again, leaves an outcome that nobody can know.
 const KEEP_IDLE: Duration = Duration::from_secs(10);
+/// How long a peer may be silent before the system asks whether it is there, and before it asks again.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+/// How often it asks in vain.
+const PROBES: u32 = 3;
+/// How long the system tries to get rid of what a peer does not take, also after the call was given up.
+const UNTAKEN: Duration = Duration::from_secs(30);
 
 /// The connections of one worker. Clones share them.
 #[derive(Debug, Clone)]
@@ -30,7 +36,16 @@ pub(super) struct Connections {
     connector: HttpsConnector<HttpConnector>,
     gateway: Uri,
     connect_timeout: Duration,
-    idle: Arc<Mutex<VecDeque<Idle>>>,
+    idle: Arc<Mutex<IdleConnections>>,
+}
+
+/// Those that serve no push.
+#[derive(Debug, Default)]
+struct IdleConnections {
+    /// By the time since when they are idle.
+    waiting: VecDeque<Idle>,
+    /// Whether a task closes those that waited too long.
+    swept: bool,
 }
 
 #[derive(Debug)]
@@ -74,7 +89,13 @@ impl Connections {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
+        // Divided among a host's addresses, so that one that is dead leaves time for the next.
         http.set_connect_timeout(Some(connect_timeout));
+        http.set_keepalive(Some(PROBE_AFTER));
+        http.set_keepalive_interval(Some(PROBE_AFTER));
+        http.set_keepalive_retries(Some(PROBES));
+        #[cfg(target_os = "linux")]
+        http.set_tcp_user_timeout(Some(UNTAKEN));
         let connector = builder.https_or_http().enable_http1().wrap_connector(http);
         Ok(Self { connector, gateway, connect_timeout, idle: Arc::default() })
     }
@@ -102,20 +123,25 @@ impl Connections {
 
     /// Keeps a connection whose last answer was read to its end.
     pub(super) fn keep(&self, connection: Connection) {
-        if !connection.is_closed() {
-            self.lock().push_back(Idle { connection, since: Instant::now() });
+        if connection.is_closed() {
+            return;
+        }
+        let mut idle = lock(&self.idle);
+        idle.waiting.push_back(Idle { connection, since: Instant::now() });
+        if !idle.swept {
+            idle.swept = true;
+            tokio::spawn(sweep(Arc::downgrade(&self.idle)));
         }
     }
 
     /// The idle connection that was used last, if there is one.
     fn idle(&self) -> Option<Connection> {
-        let mut idle = self.lock();
-        let now = Instant::now();
-        while idle.pop_front_if(|oldest| now.duration_since(oldest.since) > KEEP_IDLE).is_some() {}
+        let mut idle = lock(&self.idle);
+        idle.expire(Instant::now());
         // One that was kept a moment ago may have to come to rest first.
         let mut restless = Vec::new();
         let found = loop {
-            let Some(next) = idle.pop_back() else { break None };
+            let Some(next) = idle.waiting.pop_back() else { break None };
             if next.connection.is_ready() {
                 break Some(next.connection);
             }
@@ -123,7 +149,7 @@ impl Connections {
                 restless.push(next);
             }
         };
-        idle.extend(restless.into_iter().rev());
+        idle.waiting.extend(restless.into_iter().rev());
         found
     }
 
@@ -138,9 +164,33 @@ impl Connections {
         };
         timeout(self.connect_timeout, connecting).await.unwrap_or(Err(ConnectionError::TookTooLong))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
-        // The list is whole at every moment, also where a holder panicked.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+impl IdleConnections {
+    /// Closes those that waited too long.
+    fn expire(&mut self, now: Instant) {
+        while self.waiting.pop_front_if(|oldest| oldest.since + KEEP_IDLE <= now).is_some() {}
     }
+}
+
+/// Closes connections that no push asks for, until there are none.
+async fn sweep(idle: Weak<Mutex<IdleConnections>>) {
+    loop {
+        let next = {
+            let Some(idle) = idle.upgrade() else { return };
+            let mut idle = lock(&idle);
+            idle.expire(Instant::now());
+            let Some(oldest) = idle.waiting.front() else {
+                idle.swept = false;
+                return;
+            };
+            oldest.since + KEEP_IDLE
+        };
+        sleep_until(next).await;
+    }
+}
+
+fn lock(idle: &Mutex<IdleConnections>) -> MutexGuard<'_, IdleConnections> {
+    // The list is whole at every moment, also where a holder panicked.
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,12 @@
 //! Connections to TOP: used again, left when they end, and never a place where answers are mixed up.
 
 use std::io::{BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::support::wire::read_message;
 use super::support::{ACCEPTED, BODY, Gateway, Move, TestApp};
@@ -98,6 +99,59 @@ fn what_comes_behind_an_answer_is_no_answer_to_the_next_push() {
     let app = bridge(&url);
     (0..10).for_each(|_| assert_accepted_at_once(&app));
     assert_eq!(made.load(Ordering::SeqCst), 10, "none was used again");
+}
+
+#[test]
+fn what_happens_to_an_idle_connection_is_seen_before_the_next_push() {
+    let closing: fn(&TcpStream) = |socket| socket.shutdown(Shutdown::Both).unwrap();
+    let talking: fn(&TcpStream) = |mut socket| socket.write_all(&rejected()).unwrap();
+    for (name, disturb) in [("closed by the gateway", closing), ("an answer to nothing", talking)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/router/rest", listener.local_addr().unwrap());
+        let (tell, done) = channel();
+        let (answered, wait) = channel();
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                let socket = socket.unwrap();
+                let mut reader = BufReader::new(socket.try_clone().unwrap());
+                read_message(&mut reader, true).unwrap().unwrap();
+                (&socket).write_all(&accepted()).unwrap();
+                if wait.recv().is_err() {
+                    return;
+                }
+                disturb(&socket);
+                tell.send(socket).unwrap();
+            }
+        });
+        let app = bridge(&url);
+        let mut kept = Vec::new();
+        for _ in 0..10 {
+            let reply = app.push_good();
+            assert_eq!((name, reply.status), (name, 200), "{}", reply.text());
+            answered.send(()).unwrap();
+            kept.push(done.recv().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_nobody_needs_is_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/router/rest", listener.local_addr().unwrap());
+    let (tell, closed) = channel();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(socket.try_clone().unwrap());
+        read_message(&mut reader, true).unwrap().unwrap();
+        socket.write_all(&accepted()).unwrap();
+        let idle = Instant::now();
+        assert!(read_message(&mut reader, true).unwrap().is_none());
+        tell.send(idle.elapsed()).unwrap();
+    });
+    let app = bridge(&url);
+    assert_accepted_at_once(&app);
+    let idle = closed.recv_timeout(Duration::from_secs(30)).expect("the end of the connection");
+    assert!(idle > Duration::from_secs(9), "{idle:?}");
 }
 
 #[test]

@@ -19,10 +19,12 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Libraries that only one place may name.
-const ALONE: [(&str, &str); 7] = [
+const ALONE: [(&str, &str); 9] = [
     ("prometheus::", "metrics.rs"),
     ("reqwest::", "cli/http.rs"),
     ("hyper::client", "top/connections.rs"),
+    ("hyper_rustls", "top/connections.rs"),
+    ("hyper_util::client", "top/connections.rs"),
     ("envy::", "settings.rs"),
     ("md5::", "top/sign.rs"),
     ("redis::aio", "delivery/idempotency/redis.rs"),
