@@ -1,0 +1,1 @@
+"""What benches/side_by_side is made of."""
