@@ -1,6 +1,6 @@
 //! The transport: one signed form out, one answer or one fault back.
 //!
-//! What a fault proves matters more than what it is: [`super::body`] tells whether anything of the request was
+//! What a fault proves matters more than what it is: the `body` tells whether anything of the request was
 //! written.
 
 use std::sync::Arc;
