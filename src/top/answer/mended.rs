@@ -1,0 +1,54 @@
+//! Puts right what TOP gets wrong in JSON, inside strings alone; what is well-formed stays as it is.
+
+use std::fmt::Write as _;
+
+/// JSON text with what TOP gets wrong inside strings put right: raw control characters become escapes, and
+/// `\u` escapes of half a surrogate pair become the replacement character.
+pub(super) fn mended(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 64);
+    let mut rest = text;
+    let mut inside = false;
+    while let Some(character) = rest.chars().next() {
+        let mut taken = character.len_utf8();
+        match character {
+            '"' => {
+                inside = !inside;
+                out.push(character);
+            }
+            '\\' if inside => {
+                let escape = escape(rest);
+                taken = escape.len();
+                let half = surrogate(escape).is_some() && escape.len() == SINGLE_ESCAPE;
+                out.push_str(if half { "\u{fffd}" } else { escape });
+            }
+            '\0'..' ' if inside => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    out
+}
+
+/// The length of a `\u` escape.
+const SINGLE_ESCAPE: usize = 6;
+
+/// The escape at the start of `text`: a surrogate pair as a whole, else a `\u` escape or a backslash with
+/// its character.
+fn escape(text: &str) -> &str {
+    let single = |text: &str| text.get(..SINGLE_ESCAPE).and_then(surrogate);
+    let length = match (single(text), text.get(SINGLE_ESCAPE..).and_then(single)) {
+        (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 2 * SINGLE_ESCAPE,
+        (Some(_), _) => SINGLE_ESCAPE,
+        (None, _) => text.char_indices().nth(2).map_or(text.len(), |(at, _)| at),
+    };
+    text.get(..length).unwrap_or(text)
+}
+
+/// The surrogate that an escape begins with.
+fn surrogate(escape: &str) -> Option<u16> {
+    let digits = escape.strip_prefix("\\u")?.get(..4)?;
+    u16::from_str_radix(digits, 16).ok().filter(|unit| (0xD800..=0xDFFF).contains(unit))
+}
