@@ -4,7 +4,6 @@
 //! Spans are left out: nothing here opens one.
 
 use std::fmt::{self, Write as _};
-use std::io;
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -37,12 +36,9 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Line { json: Vec::with_capacity(USUAL), shown: String::new(), error: None };
+        let mut line = Line { json: Vec::with_capacity(USUAL), shown: String::new() };
         line.begin(event).map_err(|_| fmt::Error)?;
         event.record(&mut line);
-        if line.error.is_some() {
-            return Err(fmt::Error);
-        }
         line.json.extend_from_slice(b"}\n");
         writer.write_str(std::str::from_utf8(&line.json).map_err(|_| fmt::Error)?)
     }
@@ -53,7 +49,6 @@ struct Line {
     json: Vec<u8>,
     /// Where values that only know how to show themselves do so.
     shown: String,
-    error: Option<io::Error>,
 }
 
 impl Line {
@@ -71,14 +66,14 @@ impl Line {
             return;
         }
         self.json.push(b',');
-        let mut write = || {
-            serde_json::to_writer(&mut self.json, field.name())?;
-            self.json.push(b':');
-            serde_json::to_writer(&mut self.json, value)
-        };
-        if let Err(error) = write() {
-            self.error.get_or_insert(error.into());
-        }
+        self.write(field.name());
+        self.json.push(b':');
+        self.write(value);
+    }
+
+    fn write(&mut self, value: &(impl Serialize + ?Sized)) {
+        #[expect(clippy::expect_used, reason = "strings, numbers and booleans always serialise")]
+        serde_json::to_writer(&mut self.json, value).expect("a plain value serialises");
     }
 }
 
