@@ -202,7 +202,7 @@ async fn push(address: SocketAddr, number: usize) -> String {
     answer
 }
 
-/// Answers each call a second after the last of [`MANY`] has come, or after ten seconds.
+/// Answers each call once the last of [`MANY`] has come, or after ten seconds.
 fn slow_gateway(peak: Arc<AtomicUsize>) -> SocketAddr {
     let listener = tokio::net::TcpSocket::new_v4().unwrap();
     listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -226,7 +226,6 @@ fn slow_gateway(peak: Arc<AtomicUsize>) -> SocketAddr {
                     all_here.send_replace(true);
                 }
                 let _ = tokio::time::timeout(Duration::from_secs(10), waiting.wait_for(|all| *all)).await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
                 let _ = socket.write_all(&Move::answer_bytes(200, &[], ACCEPTED.as_bytes())).await;
             });
         }
