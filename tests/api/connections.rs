@@ -69,6 +69,22 @@ fn assert_accepted_at_once(app: &TestApp) {
 }
 
 #[test]
+fn every_call_has_the_head_that_a_gateway_needs() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::start(&gateway);
+    (0..2).for_each(|_| assert_accepted_at_once(&app));
+    for call in gateway.calls() {
+        assert_eq!(call.message.start, "POST /router/rest HTTP/1.1");
+        let head = |name| call.message.header(name).unwrap_or_default();
+        assert_eq!(head("host"), gateway.address.to_string());
+        assert_eq!(head("content-type"), "application/x-www-form-urlencoded;charset=UTF-8");
+        assert_eq!(head("content-length"), call.message.body.len().to_string());
+        assert_eq!(head("user-agent"), concat!("mediation-bridge/", env!("CARGO_PKG_VERSION")));
+        assert_eq!(head("accept"), "*/*");
+    }
+}
+
+#[test]
 fn one_connection_serves_push_after_push() {
     let (url, made) = gateway(|_| Turn::Write(accepted()));
     let app = bridge(&url);
