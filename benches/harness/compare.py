@@ -12,9 +12,8 @@ def run(bench, options):
     """Every target in every repetition, in turned order every other time; medians."""
     targets.check_all(TARGETS, bench)
     samples = {target.name: [] for target in TARGETS}
-    for repetition in range(options.repetitions):
-        for target in TARGETS[::-1] if repetition % 2 else TARGETS:
-            samples[target.name].append(measure(target, bench, options))
+    for target in targets.in_turns(TARGETS, options.repetitions):
+        samples[target.name].append(measure(target, bench, options))
     rows = [row(target.name, samples) for target in TARGETS]
     report.table([
         ("target", lambda row: row["target"]),

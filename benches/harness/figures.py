@@ -18,10 +18,9 @@ def run(bench, options):
         for _ in range(options.starts):
             for target in TARGETS:
                 starts[target.name].append(start(target, bench, gateway))
-        for repetition in range(options.repetitions):
-            for target in TARGETS[::-1] if repetition % 2 else TARGETS:
-                with targets.running(target, bench, gateway) as (_, port, _):
-                    paced[target.name].append(load.pace(bench, port, target.request, options.rate, options.seconds))
+        for target in targets.in_turns(TARGETS, options.repetitions):
+            with targets.running(target, bench, gateway) as (_, port, _):
+                paced[target.name].append(load.pace(bench, port, target.request, options.rate, options.seconds))
     rows = [row(target, bench, starts[target.name], paced) for target in TARGETS]
     report.table([
         ("target", lambda row: row["target"]),

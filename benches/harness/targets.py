@@ -150,6 +150,12 @@ def running(target, bench, gateway, **more):
         yield process, port, seconds
 
 
+def in_turns(targets, repetitions):
+    """Every target in every repetition, every other one in reversed order."""
+    for repetition in range(repetitions):
+        yield from targets[::-1] if repetition % 2 else targets
+
+
 def check_all(targets, bench):
     """Lets each target push once to the strict sandbox, which checks the signature and everything else."""
     gateway = free_port()
