@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use actix_web::rt::System;
 use clap::{Parser, Subcommand};
-use hyper::{Method, StatusCode};
+use reqwest::{Method, StatusCode};
 
 use crate::api::docs;
 use crate::sandbox;
@@ -86,6 +86,8 @@ pub fn run() -> ExitCode {
 }
 
 fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // What speaks HTTP asks for it. A second start in one process, as in tests, finds it there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -21,7 +21,7 @@ use crate::api::{self, State};
 use crate::delivery::idempotency::{Keys, Memory, Redis, RedisAddress, Store, StoreError};
 use crate::delivery::{Delivery, Limits, Shared};
 use crate::settings::{IdempotencySettings, IdempotencyStore, Settings, TopSettings};
-use crate::top::{Client, ClientError, Credentials};
+use crate::top::{Client, ClientError, Credentials, Route};
 
 /// Connections that may wait to be accepted: a burst of thousands is taken, not dropped.
 const BACKLOG: i32 = 4096;
@@ -213,9 +213,11 @@ fn clients(settings: &TopSettings, workers: usize) -> Result<Arc<[Client]>, Buil
         session: settings.session.clone(),
         sign_method: settings.sign_method,
     });
-    let client = || {
-        Client::new(&settings.gateway_url, settings.connect_timeout, Arc::clone(&credentials))
-            .map_err(BuildError::Client)
+    let route = Route {
+        gateway: &settings.gateway_url,
+        proxy: settings.proxy_url.as_ref(),
+        connect_timeout: settings.connect_timeout,
     };
+    let client = || Client::new(route, Arc::clone(&credentials)).map_err(BuildError::Client);
     (0..workers).map(|_| client()).collect()
 }

@@ -64,6 +64,8 @@ pub struct TopSettings {
     pub session: Option<SecretString>,
     /// The gateway.
     pub gateway_url: Url,
+    /// The proxy on the way there; it may hold a password.
+    pub proxy_url: Option<SecretString>,
     /// How calls are signed.
     pub sign_method: SignMethod,
     /// From the first packet to a connection, TLS included.
@@ -236,6 +238,7 @@ fn read_top(reader: &mut Reader) -> Option<TopSettings> {
     let app_secret = reader.required(&top::APP_SECRET, values::secret);
     let session = reader.optional(&top::SESSION, values::secret);
     let gateway_url = reader.value(&top::GATEWAY_URL, values::gateway_url);
+    let proxy_url = reader.optional(&top::PROXY_URL, values::proxy_url);
     let sign_method = reader.value(&top::SIGN_METHOD, values::sign_method);
     let connect_timeout = reader.value(&top::CONNECT_TIMEOUT, values::duration);
     let max_attempts = reader.value(&top::MAX_ATTEMPTS, values::attempts);
@@ -250,11 +253,17 @@ fn read_top(reader: &mut Reader) -> Option<TopSettings> {
              set TOP_ALLOW_PLAINTEXT=true if that is meant",
         );
     }
+    if let (Some(url), Some(Some(_))) = (&gateway_url, &proxy_url)
+        && url.scheme() != "https"
+    {
+        reader.refuse(&top::PROXY_URL, "goes with an https:// gateway only; TOP_GATEWAY_URL is http://");
+    }
     Some(TopSettings {
         app_key: app_key?,
         app_secret: app_secret?,
         session: session?,
         gateway_url: gateway_url?,
+        proxy_url: proxy_url?,
         sign_method: sign_method?,
         connect_timeout: connect_timeout?,
         max_attempts: max_attempts?,

@@ -1,17 +1,15 @@
 //! The Taobao Open Platform (TOP) gateway's protocol: how a call is signed and sent, and what an answer means.
 //!
 //! In reading order: [`sign`] is the pure signature, [`parameters`] the form that carries it (encoded by [`form`]),
-//! [`request`] the payload inside the form, [`client`] the transport (over `connections`, with a `body` that knows
-//! whether it was sent), [`answer`] the reader of what comes back, [`class`] the table from TOP's codes to what they
+//! [`request`] the payload inside the form, [`client`] the transport (with a `body` that knows whether it was sent), [`answer`] the reader of what comes back, [`class`] the table from TOP's codes to what they
 //! mean for a push, [`scrub`] what makes TOP's texts fit to be shown.
-//! The only room that names `md5`, and an HTTP library for the way to TOP. It knows nothing of HTTP towards callers,
+//! The only room that names `md5`, and `reqwest` for the way to TOP. It knows nothing of HTTP towards callers,
 //! and does not decide whether a push is tried again.
 
 pub mod answer;
 mod body;
 pub mod class;
 pub mod client;
-mod connections;
 pub mod form;
 pub mod parameters;
 pub mod request;
@@ -20,8 +18,7 @@ pub mod sign;
 
 pub use answer::{Answer, Said};
 pub use class::Class;
-pub use client::{Attempt, Client, ClientError, Fault};
-pub use connections::ConnectionError;
+pub use client::{Attempt, Client, ClientError, Fault, Route};
 pub use parameters::Credentials;
 pub use sign::SignMethod;
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use actix_web::rt::System;
-use hyper::Method;
+use reqwest::Method;
 use tokio::sync::watch;
 
 use super::serve::{for_people, signals};

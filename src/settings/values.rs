@@ -111,6 +111,16 @@ pub(super) fn gateway_url(text: &str) -> Parsed<Url> {
     }
 }
 
+pub(super) fn proxy_url(text: &str) -> Parsed<SecretString> {
+    let usable = |url: &Url| {
+        let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        url.scheme() == "http" && url.has_host() && bare
+    };
+    let what = "must be http://host:port or http://user:password@host:port; percent-encode special characters in user \
+                and password";
+    Url::parse(text).ok().filter(usable).map(|_| text.into()).ok_or_else(|| what.to_owned())
+}
+
 /// Whether a URL can only mean this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -50,6 +50,10 @@ pub(super) mod top {
         Some("https://gw.api.taobao.com/router/rest"),
         "the gateway; `http://` is refused unless the host is loopback",
     );
+    pub(in super::super) const PROXY_URL: Variable = Variable::secret(
+        "TOP_PROXY_URL",
+        "a proxy that calls go through by CONNECT, `http://[user:password@]host:port`; with an `https://` gateway only",
+    );
     pub(in super::super) const ALLOW_PLAINTEXT: Variable =
         Variable::plain("TOP_ALLOW_PLAINTEXT", Some("false"), "`true` allows `http://` to any host");
     pub(in super::super) const SIGN_METHOD: Variable =
@@ -124,11 +128,12 @@ pub(super) mod bridge {
 }
 
 /// Every variable, in the order of the documentation.
-pub const VARIABLES: [Variable; 22] = [
+pub const VARIABLES: [Variable; 23] = [
     top::APP_KEY,
     top::APP_SECRET,
     top::SESSION,
     top::GATEWAY_URL,
+    top::PROXY_URL,
     top::ALLOW_PLAINTEXT,
     top::SIGN_METHOD,
     top::CONNECT_TIMEOUT,

@@ -6,37 +6,43 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, TRANSFER_ENCODING,
 };
-use hyper::http::uri::InvalidUri;
-use hyper::{Method, Request, Response, Uri};
-use secrecy::ExposeSecret;
+use reqwest::{Body, Proxy, Response, Url, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
-use url::Url;
 
 use super::answer::{self, Answer, Said};
 use super::body::{FormBody, Outgoing};
 use super::class::Class;
-use super::connections::{ConnectionError, Connections};
 use super::parameters::{Credentials, SignedForm};
 use super::scrub::{MAX_IDENTIFIER, MAX_MESSAGE, scrub};
 use crate::mediation::Gmt8;
 
 /// The most bytes of an answer that are read.
 pub const MAX_ANSWER: usize = 1 << 20;
+/// How long a connection is kept for the next call. Short: a gateway that closes it first, at the moment it is
+/// used again, leaves an outcome that nobody can know.
+const POOL_IDLE: Duration = Duration::from_secs(10);
 
 /// A client of the gateway. Each worker thread has its own, so that no push wakes another thread.
 #[derive(Debug, Clone)]
 pub struct Client {
-    connections: Connections,
-    /// The request's target, a path.
-    target: Uri,
-    /// What every call's head holds.
-    headers: HeaderMap,
+    http: reqwest::Client,
+    gateway: Url,
     credentials: Arc<Credentials>,
+}
+
+/// How the gateway is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    /// The gateway, an `http://` or `https://` URL.
+    pub gateway: &'a Url,
+    /// An `http://` proxy that tunnels to an `https://` gateway by CONNECT. It may hold a password.
+    pub proxy: Option<&'a SecretString>,
+    /// From the first packet to a connection, tunnel and TLS included.
+    pub connect_timeout: Duration,
 }
 
 /// What one call came to.
@@ -59,7 +65,7 @@ pub struct Attempt {
 pub enum Fault {
     /// Name not resolved, connection refused or not made in time, TLS not established.
     #[error("no connection to the gateway could be made, nothing was sent")]
-    NotConnected(#[source] ConnectionError),
+    NotConnected(#[source] reqwest::Error),
     /// The deadline passed while nothing of the request had been written.
     #[error("the deadline passed before anything was sent")]
     DeadlineBeforeSending,
@@ -68,7 +74,7 @@ pub enum Fault {
     DeadlineAfterSending,
     /// The connection broke after the request was begun, or what came was not HTTP.
     #[error("the connection broke before the gateway's answer was whole")]
-    Broken(#[source] ConnectionError),
+    Broken(#[source] reqwest::Error),
     /// A redirect; it is never followed, since it would carry a signed call elsewhere.
     #[error("the gateway answered with a redirect, HTTP {0}")]
     Redirected(u16),
@@ -91,14 +97,8 @@ impl Fault {
 
 /// Why the client could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The system's CA certificates could not be read.
-    #[error("the system's CA certificates cannot be used; are they installed?")]
-    Certificates(#[source] std::io::Error),
-    /// The gateway's URL holds what no request can.
-    #[error("TOP_GATEWAY_URL cannot be used")]
-    Gateway(#[source] InvalidUri),
-}
+#[error("the HTTP client cannot be made; are the system's CA certificates installed?")]
+pub struct ClientError(#[source] reqwest::Error);
 
 /// An HTTP answer that came to its end.
 struct Whole {
@@ -110,21 +110,33 @@ struct Whole {
 }
 
 impl Client {
-    /// A client of the gateway at `gateway`, an `http://` or `https://` URL. Proxies and redirects are not
-    /// followed.
+    /// A client of the gateway. TLS is always verified, against the system's CA certificates. Redirects are not
+    /// followed, requests are not retried, and the environment's proxies are ignored.
     ///
     /// # Errors
-    /// When the gateway is `https://` and the system has no CA certificates, or its URL cannot be requested.
-    pub fn new(
-        gateway: &Url,
-        connect_timeout: Duration,
-        credentials: Arc<Credentials>,
-    ) -> Result<Self, ClientError> {
-        let uri: Uri = gateway.as_str().parse().map_err(ClientError::Gateway)?;
-        let target = gateway.path().parse().map_err(ClientError::Gateway)?;
-        let connections = Connections::new(uri, connect_timeout).map_err(ClientError::Certificates)?;
-        let headers = headers(gateway);
-        Ok(Self { connections, target, headers, credentials })
+    /// When the system has no CA certificates and the gateway is `https://`, or the proxy cannot be used.
+    pub fn new(route: Route<'_>, credentials: Arc<Credentials>) -> Result<Self, ClientError> {
+        // The first client installs it; for every other one it is there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .http1_only()
+            .http1_ignore_invalid_headers_in_responses(true)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .connect_timeout(route.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .user_agent(concat!("mediation-bridge/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers());
+        if let Some(proxy) = route.proxy {
+            builder = builder.proxy(Proxy::https(proxy.expose_secret()).map_err(ClientError::from)?);
+        }
+        if route.gateway.scheme() == "http" {
+            // Without TLS no CA certificate is needed, and so none is read.
+            builder = builder.tls_certs_only([]);
+        }
+        let http = builder.build()?;
+        Ok(Self { http, gateway: route.gateway.clone(), credentials })
     }
 
     /// Signs `req` at `timestamp` and calls TOP once. It always returns, at `deadline` at the latest.
@@ -149,30 +161,15 @@ impl Client {
 
     async fn call(&self, form: Vec<u8>, deadline: Instant) -> Result<Whole, Fault> {
         let outgoing = Outgoing::new(form);
-        let mut request = Request::new(FormBody::of(&outgoing));
-        *request.method_mut() = Method::POST;
-        request.uri_mut().clone_from(&self.target);
-        request.headers_mut().clone_from(&self.headers);
-        let outcome = timeout_at(deadline, self.exchange(request)).await;
-        match outcome {
-            Ok(Ok(Ok(whole))) => Ok(whole),
-            Ok(Ok(Err(fault))) => Err(fault),
-            Ok(Err(error)) if outgoing.give_up() => Err(Fault::NotConnected(error)),
-            Ok(Err(error)) => Err(Fault::Broken(error)),
+        let request = self.http.post(self.gateway.clone()).body(Body::wrap(FormBody::of(&outgoing)));
+        let exchange = async { read_whole(request.send().await?).await };
+        match timeout_at(deadline, exchange).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(error)) if outgoing.give_up() => Err(Fault::NotConnected(error.without_url())),
+            Ok(Err(error)) => Err(Fault::Broken(error.without_url())),
             Err(_) if outgoing.give_up() => Err(Fault::DeadlineBeforeSending),
             Err(_) => Err(Fault::DeadlineAfterSending),
         }
-    }
-
-    /// Sends a request and reads its answer. The outer error is the connection's, the inner one a fault of the
-    /// answer itself.
-    async fn exchange(&self, request: Request<FormBody>) -> Result<Result<Whole, Fault>, ConnectionError> {
-        let (answer, connection) = self.connections.send(request).await?;
-        let read = read_whole(answer).await?;
-        if read.is_ok() {
-            self.connections.keep(connection);
-        }
-        Ok(read)
     }
 
     fn scrubbed(&self, said: Said, signature: &str) -> Said {
@@ -190,37 +187,35 @@ impl Client {
     }
 }
 
-/// The head of every call: `Content-Length` is the library's.
-fn headers(gateway: &Url) -> HeaderMap {
-    let fixed = [
-        (CONTENT_TYPE, "application/x-www-form-urlencoded;charset=UTF-8"),
-        (ACCEPT, "*/*"),
-        (USER_AGENT, concat!("mediation-bridge/", env!("CARGO_PKG_VERSION"))),
-    ];
-    let mut headers: HeaderMap =
-        fixed.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
-    let authority = &gateway[url::Position::BeforeHost..url::Position::AfterPort];
-    #[expect(clippy::expect_used, reason = "a parsed URL's host and port are visible ASCII")]
-    headers.insert(HOST, HeaderValue::from_str(authority).expect("visible ASCII"));
-    headers
+impl From<reqwest::Error> for ClientError {
+    fn from(error: reqwest::Error) -> Self {
+        Self(error.without_url())
+    }
 }
 
-/// Reads an answer to its end, as [`Client::exchange`] does.
-async fn read_whole(answer: Response<Incoming>) -> Result<Result<Whole, Fault>, ConnectionError> {
-    let (head, mut incoming) = answer.into_parts();
-    if head.status.is_redirection() {
-        return Ok(Err(Fault::Redirected(head.status.as_u16())));
+/// What every call's head holds beside what the library adds.
+fn headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded;charset=UTF-8")),
+        (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+    ])
+}
+
+/// Reads an answer to its end. The outer error is the connection's, the inner one a fault of the answer itself.
+async fn read_whole(mut answer: Response) -> reqwest::Result<Result<Whole, Fault>> {
+    let status = answer.status();
+    if status.is_redirection() {
+        return Ok(Err(Fault::Redirected(status.as_u16())));
     }
-    let date = head.headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    let delimited = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name));
+    let headers = answer.headers();
+    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let delimited = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| headers.contains_key(name));
     let mut body = Vec::new();
-    while let Some(frame) = incoming.frame().await {
-        // Trailers say nothing about the push.
-        let Ok(chunk) = frame?.into_data() else { continue };
+    while let Some(chunk) = answer.chunk().await? {
         if body.len() + chunk.len() > MAX_ANSWER {
             return Ok(Err(Fault::TooLarge));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Ok(Whole { status: head.status.as_u16(), date, body, delimited }))
+    Ok(Ok(Whole { status: status.as_u16(), date, body, delimited }))
 }

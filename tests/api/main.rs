@@ -28,6 +28,7 @@ mod openapi;
 mod operations;
 mod problem_pages;
 mod process;
+mod proxy;
 mod push;
 mod replicas;
 mod rooms;

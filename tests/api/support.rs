@@ -7,6 +7,7 @@ pub(crate) mod gateway;
 pub(crate) mod installed;
 pub(crate) mod program;
 pub(crate) mod promtool;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod signature;
 pub(crate) mod tls;
