@@ -1,136 +1,113 @@
-//! The REST face: routes, checks, answers, documents. The only room that names `utoipa`.
+//! The REST face: routes, checks, answers, documents.
 //!
-//! In reading order: [`catalogue`] is the table of problems and [`problem`] their envelope; [`envelope`] is
-//! what every request passes first, [`auth`], [`body`] and [`members`] what a push passes next; [`push`] is the
-//! route, [`report`] turns what became of a push into its answer. [`health`], [`metrics`], [`docs`] and
-//! [`problem_pages`] serve the rest. What became of a push is decided in [`crate::delivery`], which knows nothing of
-//! HTTP.
+//! In reading order: this file is the list of routes; [`problem`] is everything that is not a success; [`middleware`] is what
+//! every request passes, [`context`] what is known of one, [`auth`] who may push; [`push`] is the push; [`health`] and
+//! [`docs`] serve the rest; [`openapi`] is the document's common part. [`paths`], [`schema`], [`json`] and [`state`] are
+//! leaves. What became of a push is decided in [`crate::delivery`], which knows nothing of HTTP.
 
 pub mod auth;
-pub mod body;
-pub mod catalogue;
 pub mod context;
 pub mod docs;
-pub mod envelope;
 pub mod health;
-pub mod members;
-pub mod metrics;
+pub mod json;
+pub mod middleware;
+pub mod openapi;
+pub mod paths;
 pub mod problem;
-pub mod problem_pages;
 pub mod push;
-pub mod push_line;
-pub mod report;
+mod schema;
+pub mod state;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::LazyLock;
 
-use actix_web::http::Method;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard};
-use serde::Serialize;
+use actix_web::dev::ResourceDef;
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpRequest, HttpResponse, guard};
+use utoipa::OpenApi;
+use utoipa::openapi::path::PathItem;
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::delivery::Delivery;
-use crate::metrics::Metrics;
-use auth::Callers;
-use catalogue::Code;
-use problem::Problem;
+use openapi::document::{self, Base};
+use problem::{Code, Problem};
+use state::State;
 
-/// What one worker's routes need.
-#[derive(Debug)]
-pub struct State {
-    /// The way to TOP.
-    pub delivery: Arc<Delivery>,
-    /// Who may push.
-    pub callers: Callers,
-    /// What is counted, for all workers together.
-    pub metrics: Arc<Metrics>,
-    /// The largest body, in bytes.
-    pub max_body: usize,
-    /// Whether a stop was asked for.
-    pub draining: Arc<AtomicBool>,
-    /// The documents, and whether Swagger UI is served.
-    pub docs: docs::Docs,
+/// The routes that the document describes; the document is made from this list.
+fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(push::push_result)
+        .service(health::livez)
+        .service(health::readyz)
+        .service(problem::pages::list)
+        .service(problem::pages::one)
+        .service(health::metrics)
+        .service(docs::openapi);
 }
-
-impl State {
-    /// Whether a stop was asked for.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-}
-
-/// The methods of a route that is read.
-const READ: &str = "GET, HEAD";
-/// The methods of a route that is pushed to.
-const PUSH: &str = "POST";
-
-/// The pattern of the push's route.
-const PUSH_ROUTE: &str = "/mediations/{case_id}/result";
-
-/// The pattern of the route that a request met: what metrics and log call it.
-#[derive(Debug, Clone, Copy)]
-struct RoutePattern(&'static str);
 
 /// Registers every route.
-pub fn configure(state: State) -> impl FnOnce(&mut ServiceConfig) {
-    let swagger_ui = state.docs.swagger_ui;
+pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
-        config
-            .app_data(Data::new(state))
-            .service(resource(PUSH_ROUTE, PUSH).route(web::post().to(push::push)))
-            .service(resource("/livez", READ).route(read().to(health::livez)))
-            .service(resource("/readyz", READ).route(read().to(health::readyz)))
-            .service(resource("/metrics", READ).route(read().to(metrics::metrics)))
-            .service(resource("/openapi.json", READ).route(read().to(docs::openapi)))
-            .service(resource("/problems", READ).route(read().to(problem_pages::list)))
-            .service(resource("/problems/{code}", READ).route(read().to(problem_pages::one)));
+        let swagger_ui = state.swagger_ui;
+        config.app_data(Data::new(state));
+        routes(&mut ServiceConfig::new(config));
         if swagger_ui {
-            config
-                .service(resource("/", READ).route(read().to(docs::home)))
-                .service(resource("/swagger-ui", READ).route(read().to(docs::home)))
-                .service(resource("/swagger-ui/{file:.*}", READ).route(read().to(docs::page)));
+            for pattern in PAGES {
+                let resource = web::resource(pattern).guard(guard::Get());
+                config.service(if pattern.ends_with('}') {
+                    resource.to(docs::page)
+                } else {
+                    resource.to(docs::home)
+                });
+            }
         }
-        config.default_service(web::to(not_found));
+        config.default_service(web::to(unmatched));
     }
 }
 
-/// A path, known by its pattern, where every method but those of its routes is told which are allowed.
-fn resource(pattern: &'static str, allow: &'static str) -> Resource {
-    web::resource(pattern).app_data(RoutePattern(pattern)).default_service(not_allowed(allow))
-}
+/// The pages that are no part of the document: Swagger UI, and what leads there.
+const PAGES: [&str; 3] = ["/", "/swagger-ui", "/swagger-ui/{file:.*}"];
 
-/// A route for GET, and for HEAD, which is the same without the body.
-fn read() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-}
+/// The OpenAPI document, as it is served, printed and committed.
+pub static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let (_, document) =
+        App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes).split_for_parts();
+    document::text(document)
+});
 
-async fn not_found(request: HttpRequest) -> HttpResponse {
-    Problem::new(Code::NotFound, "There is nothing at this path; /openapi.json lists what there is.")
-        .respond(&request)
-}
+/// The methods of a path that is read, and of one that is pushed to.
+const READ: &str = "GET, HEAD";
+const PUSH: &str = "POST";
 
-fn not_allowed(allow: &'static str) -> Route {
-    web::to(move |request: HttpRequest, method: Method| async move {
-        wrong_method(&method, allow).respond(&request)
+/// Each path with its methods.
+static ALLOWED: LazyLock<Vec<(ResourceDef, &str)>> = LazyLock::new(|| {
+    let (_, document) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+    let methods = |item: &PathItem| if item.post.is_some() { PUSH } else { READ };
+    let documented =
+        document.paths.paths.iter().map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item)));
+    documented.chain(PAGES.map(|pattern| (ResourceDef::new(pattern), READ))).collect()
+});
+
+/// The answer to a request that no route takes: another method of a path, or another path.
+async fn unmatched(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Problem> {
+    let path = request.path();
+    let known = ALLOWED.iter().find(|(pattern, _)| pattern.is_match(path));
+    let served = known.filter(|(pattern, _)| {
+        state.swagger_ui || !PAGES.iter().any(|page| pattern.pattern() == Some(*page))
+    });
+    Err(match served {
+        Some((_, allow)) => Problem::method_not_allowed(request.method().as_str(), allow),
+        None => not_found(path),
     })
 }
 
-/// What is said of a method that a path does not have.
-fn wrong_method(method: &Method, allow: &'static str) -> Problem {
-    let detail = format!("{method} is not available here; use {allow}.");
-    Problem { allow: Some(allow), ..Problem::new(Code::MethodNotAllowed, detail) }
-}
-
-/// The JSON text of one of our own answers.
-fn json(value: &impl Serialize) -> String {
-    #[expect(clippy::expect_used, reason = "our answers are structs of strings and numbers, which serialise")]
-    serde_json::to_string(value).expect("an answer serialises")
-}
-
-/// The same, for people to read.
-fn pretty_json(value: &impl Serialize) -> String {
-    #[expect(clippy::expect_used, reason = "our answers are structs of strings and numbers, which serialise")]
-    let text = serde_json::to_string_pretty(value).expect("an answer serialises");
-    text + "\n"
+fn not_found(path: &str) -> Problem {
+    let below_mediations =
+        path.strip_prefix(paths::MEDIATIONS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let detail = if below_mediations {
+        "There is nothing at this path; a push is POST /mediations/{case_id}/result, with the case's identifier in place of \
+         {case_id} and nothing after result."
+    } else {
+        "There is nothing at this path; /openapi.json lists what there is."
+    };
+    Problem::new(Code::NotFound, detail)
 }

@@ -1,11 +1,11 @@
 //! The subcommands, and what their ends mean as exit codes.
 
 mod demo;
+mod failure;
 mod http;
 mod serve;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
@@ -14,12 +14,10 @@ use actix_web::rt::System;
 use clap::{Parser, Subcommand};
 use reqwest::{Method, StatusCode};
 
-use crate::api::docs;
+use crate::api;
 use crate::sandbox;
-use crate::settings::{self, SettingProblem, Settings};
-
-/// The exit code for a refused configuration, `EX_CONFIG` of sysexits.h.
-const REFUSED: u8 = 78;
+use crate::settings::{self, Settings};
+use failure::Failure;
 
 /// Pushes Jiaoyimao mediation results to the Taobao Open Platform, and says honestly what became of them.
 #[derive(Debug, Parser)]
@@ -70,15 +68,6 @@ struct DemoArguments {
     bind: SocketAddr,
 }
 
-/// Why the process ends other than well.
-#[derive(Debug)]
-enum Failure {
-    /// The configuration is wrong in these points.
-    Refused(Vec<SettingProblem>),
-    /// Anything else.
-    Other(Box<dyn std::error::Error>),
-}
-
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -100,19 +89,23 @@ fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve => serve::serve(),
         Command::Sandbox(arguments) => serve::sandbox(arguments.bind, arguments.into()),
         Command::Demo(arguments) => demo::demo(arguments.bind),
-        Command::Openapi => print(docs::DOCUMENT.as_str()),
-        Command::CheckConfig => Settings::from_environment()
-            .map_err(Failure::Refused)
-            .and_then(|settings| print(&settings.to_string())),
+        Command::Openapi => print(api::DOCUMENT.as_str()),
+        Command::CheckConfig => check_config(),
         Command::Healthcheck => healthcheck(),
     };
     let Err(failure) = done else { return ExitCode::SUCCESS };
     // Nothing is left to tell if standard error is gone.
     let _ = write!(io::stderr(), "{failure}");
-    match failure {
-        Failure::Refused(_) => ExitCode::from(REFUSED),
-        Failure::Other(_) => ExitCode::FAILURE,
+    failure.exit_code()
+}
+
+/// Prints the effective settings, and on standard error what is worth a warning.
+fn check_config() -> Result<(), Failure> {
+    let settings = Settings::from_environment().map_err(Failure::Refused)?;
+    for warning in &settings.warnings {
+        writeln!(io::stderr(), "warning: {warning}")?;
     }
+    print(&settings.to_string())
 }
 
 /// Asks `/livez` of the bridge that `BRIDGE_BIND` describes.
@@ -146,34 +139,6 @@ impl From<SandboxArguments> for sandbox::Config {
             app_key: arguments.app_key,
             app_secret: arguments.app_secret.into(),
             require_session: arguments.require_session,
-        }
-    }
-}
-
-impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(problems) => {
-                let count = problems.len();
-                let s = if count == 1 { "" } else { "s" };
-                writeln!(f, "mediation-bridge: the configuration is refused, {count} problem{s}:")?;
-                problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))
-            }
-            Self::Other(error) => {
-                write!(f, "mediation-bridge: {error}")?;
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    write!(f, ": {error}")?;
-                    cause = error.source();
-                }
-                writeln!(f)
-            }
         }
     }
 }

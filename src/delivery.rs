@@ -1,34 +1,36 @@
-//! A push and its outcome: within one deadline, as many calls as are proven safe, and an honest report.
+//! A push and its outcome: within one deadline, as many calls as are proven safe, and an honest result.
 //!
-//! In reading order: [`outcome`] is the promise that callers build on, [`attempts`] the pure decision to try
-//! again, [`clock`] the time that TOP believes in, [`ban`] what TOP forbade for a while, [`idempotency`] what
-//! callers may repeat without harm, [`report`] what became of a push. It knows no HTTP: the report says what
-//! happened, and whoever asked puts it into words.
+//! In reading order: [`outcome`] is the promise that callers build on, [`method`] the one method of TOP that is called,
+//! [`attempts`] the pure decision to call again, [`clock`] the time by which TOP judges timestamps, [`ban`] what TOP forbade
+//! for a while, [`idempotency`] what callers may repeat safely, [`lifecycle`] whether the process still takes pushes,
+//! [`delivered`] what became of a push. It knows no HTTP face: whoever asked puts the result into words.
 
 pub mod attempts;
 pub mod ban;
 pub mod clock;
+pub mod delivered;
 pub mod idempotency;
+pub mod lifecycle;
+pub mod method;
 pub mod outcome;
-pub mod report;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
-use tokio_util::task::TaskTracker;
 
-use crate::mediation::MediationResult;
-use crate::top::{Class, Client, Said, request};
-use attempts::{Next, Situation};
+use crate::mediation::{CaseId, MediationResult};
+use crate::top::{Client, Failure};
+use attempts::{AttemptCounter, Next, Situation};
 use ban::{Admission, Ban};
-use clock::Clock;
-use idempotency::{IdempotencyKey, Keys, Slot, Standing};
+use clock::{Clock, Correction};
+pub use delivered::{Call, Delivered, NotAccepted, StoreTrouble};
+use idempotency::{Acquired, Claim, IdempotencyKey, KeyStanding, Keys, Slot};
+use lifecycle::{Lifecycle, Phase};
+use method::Attempt;
 pub use outcome::Outcome;
-pub use report::{Call, End, History, Report, Trouble};
 
 /// What bounds deliveries.
 #[derive(Debug, Clone, Copy)]
@@ -41,15 +43,14 @@ pub struct Limits {
     pub max_in_flight: usize,
 }
 
-/// What all workers share: the places for pushes under way, TOP's ban, and TOP's clock.
+/// What all workers share: the permits to call TOP, its ban and its clock.
 #[derive(Debug)]
 pub struct Shared {
     limits: Limits,
-    places: Arc<Semaphore>,
-    under_way: TaskTracker,
+    permits: Semaphore,
     ban: Ban,
     clock: Clock,
-    closing: AtomicBool,
+    lifecycle: Lifecycle,
 }
 
 /// Delivers pushes through one worker's client.
@@ -60,18 +61,20 @@ pub struct Delivery {
     shared: Arc<Shared>,
 }
 
-/// An Idempotency-Key and whose it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Keyed<'a> {
-    /// Who pushes, where callers are told apart.
-    pub caller: Option<&'a str>,
-    /// The key.
-    pub key: &'a IdempotencyKey,
+/// A push to be delivered.
+#[derive(Debug)]
+pub struct Push {
+    /// The case.
+    pub case_id: CaseId,
+    /// How its mediation ended.
+    pub result: MediationResult,
+    /// Who pushes, where callers are configured.
+    pub caller: Option<Arc<str>>,
+    /// What makes retries of it safe.
+    pub key: Option<IdempotencyKey>,
+    /// When its request arrived: the deadline counts from there.
+    pub arrival: Instant,
 }
-
-/// How many calls of one push were begun, readable while it runs: it tells whether a push whose task died
-/// may have been executed.
-pub type Begun = Arc<AtomicU32>;
 
 impl Shared {
     /// The shared half, before any push.
@@ -79,11 +82,10 @@ impl Shared {
     pub fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            places: Arc::new(Semaphore::new(limits.max_in_flight)),
-            under_way: TaskTracker::new(),
+            permits: Semaphore::new(limits.max_in_flight),
             ban: Ban::default(),
             clock: Clock::default(),
-            closing: AtomicBool::new(false),
+            lifecycle: Lifecycle::default(),
         })
     }
 
@@ -96,7 +98,7 @@ impl Shared {
     /// Pushes that call TOP now.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.limits.max_in_flight.saturating_sub(self.places.available_permits())
+        self.limits.max_in_flight.saturating_sub(self.permits.available_permits())
     }
 
     /// How many may call TOP at once.
@@ -111,31 +113,16 @@ impl Shared {
         self.clock.skew()
     }
 
-    /// How long the ban goes on that TOP announced; zero without one.
+    /// How long the ban lasts that TOP announced; zero without one.
     #[must_use]
     pub fn ban_remaining(&self) -> Duration {
         self.ban.remaining(Instant::now())
     }
 
-    /// Whether new pushes are told [`End::ShuttingDown`].
+    /// Whether the process takes pushes.
     #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    /// From now on every new push is told [`End::ShuttingDown`].
-    pub fn close(&self) {
-        self.closing.store(true, Ordering::Release);
-    }
-
-    /// Waits until no push is under way. Call [`Self::close`] first.
-    pub async fn drained(&self) {
-        self.under_way.close();
-        self.under_way.wait().await;
-    }
-
-    fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
     }
 }
 
@@ -154,101 +141,121 @@ impl Delivery {
 
     /// Whether pushes may come with an Idempotency-Key.
     #[must_use]
-    pub fn takes_keys(&self) -> bool {
+    pub fn has_keys(&self) -> bool {
         self.keys.is_some()
     }
 
-    /// Pushes one result. `arrival` is when its request came in: the deadline counts from there, and the report
-    /// is there by then, or, where a sick store of keys takes its time, within a second after.
-    pub async fn push(
-        &self,
-        push: &MediationResult,
-        keyed: Option<Keyed<'_>>,
-        arrival: Instant,
-        begun: &Begun,
-    ) -> Report {
-        let _under_way = self.shared.under_way.token();
-        let deadline = arrival + self.shared.limits.deadline;
-        let req = request::req(push);
-        match (keyed, &self.keys) {
-            (None, _) => self.call(&req, deadline, begun).await,
-            (Some(Keyed { caller, key }), Some(keys)) => {
-                let slot = keys.slot(caller, push.case_id.as_str(), key, &req);
+    /// Delivers a push. It returns by the deadline, or, where a slow store of keys takes its time, within a second after.
+    /// `attempts` counts the calls while it runs.
+    pub async fn deliver(&self, push: &Push, attempts: &AttemptCounter) -> Delivered {
+        let _in_flight = self.shared.lifecycle.token();
+        let deadline = push.arrival + self.shared.limits.deadline;
+        let req = method::req(&push.case_id, &push.result);
+        match (&push.key, &self.keys) {
+            (None, _) => self.call(&req, deadline, attempts).await,
+            (Some(key), Some(keys)) => {
+                let slot = keys.slot(push.caller.as_deref(), push.case_id.as_str(), key, &req);
                 // Boxed, so that a push without a key needs no room for what only one with a key remembers.
-                Box::pin(self.call_once(keys, slot, &req, deadline, begun)).await
+                Box::pin(self.call_once(keys, slot, &req, deadline, attempts)).await
             }
-            (Some(_), None) => Report::uncalled(End::StoreUnavailable),
+            (Some(_), None) => Delivered::without_call(NotAccepted::StoreUnavailable),
         }
     }
 
-    /// Calls TOP if the slot of the push's key allows it, and leaves there what it came to.
+    /// Calls TOP if the slot of the push's key allows it, and records there what it came to.
     async fn call_once(
         &self,
         keys: &Keys,
         slot: Slot,
         req: &str,
         deadline: Instant,
-        begun: &Begun,
-    ) -> Report {
+        attempts: &AttemptCounter,
+    ) -> Delivered {
+        let refused = |why, standing| Delivered { standing: Some(standing), ..Delivered::without_call(why) };
         match keys.claim(slot, deadline).await {
-            Ok(Standing::Ours(claim)) => {
-                let report = self.call(req, deadline, begun).await;
-                let trouble = match keys.settle(&claim, &report.settled()).await {
-                    Ok(true) => None,
-                    Ok(false) => Some(Trouble::Superseded),
-                    Err(error) => Some(Trouble::NotKept(error)),
-                };
-                Report { history: History { in_doubt: claim.in_doubt, replayed: false, trouble }, ..report }
+            Ok(Claim::Acquired(acquired)) => {
+                let delivered = self.call(req, deadline, attempts).await;
+                Self::record(keys, &acquired, delivered).await
             }
-            Ok(Standing::InFlight) => Report::uncalled(End::KeyInFlight),
-            Ok(Standing::Reused) => Report::uncalled(End::KeyReused),
-            Ok(Standing::Decided(verdict)) => Report::replayed(verdict),
+            Ok(Claim::InFlight) => refused(NotAccepted::KeyInFlight, KeyStanding::InFlight),
+            Ok(Claim::Reused) => refused(NotAccepted::KeyReused, KeyStanding::Reused),
+            Ok(Claim::Completed(completed)) => Delivered::replayed(completed),
             Err(error) => {
-                let history = History { trouble: Some(Trouble::Unavailable(error)), ..History::default() };
-                Report { history, ..Report::uncalled(End::StoreUnavailable) }
+                let trouble = Some(StoreTrouble::Unavailable(error));
+                let delivered = refused(NotAccepted::StoreUnavailable, KeyStanding::Unavailable);
+                Delivered { store_trouble: trouble, ..delivered }
             }
         }
     }
 
-    /// Calls TOP until there is nothing to gain by another call.
-    async fn call(&self, req: &str, deadline: Instant, begun: &Begun) -> Report {
-        let shared = &*self.shared;
-        if shared.is_closing() {
-            return Report::uncalled(End::ShuttingDown);
-        }
-        let Some(_place) = shared.place() else { return Report::uncalled(End::Overloaded) };
+    /// Records in a claimed slot what its push came to.
+    async fn record(keys: &Keys, acquired: &Acquired, delivered: Delivered) -> Delivered {
+        let store_trouble = match keys.settle(acquired, delivered.completion()).await {
+            Ok(true) => None,
+            Ok(false) => Some(StoreTrouble::Superseded),
+            Err(error) => Some(StoreTrouble::NotRecorded(error)),
+        };
+        let standing = if acquired.in_doubt { KeyStanding::InDoubt } else { KeyStanding::New };
+        Delivered { standing: Some(standing), store_trouble, ..delivered }
+    }
 
-        let (mut attempts, mut calls, mut clock_corrected) = (0, Vec::<Call>::new(), false);
-        let (end, said, fault) = loop {
+    /// Calls TOP until nothing is gained by another call.
+    async fn call(&self, req: &str, deadline: Instant, attempts: &AttemptCounter) -> Delivered {
+        let shared = &*self.shared;
+        if shared.lifecycle.phase() == Phase::Closing {
+            return Delivered::without_call(NotAccepted::ShuttingDown);
+        }
+        let Ok(_permit) = shared.permits.try_acquire() else {
+            return Delivered::without_call(NotAccepted::Overloaded);
+        };
+        let mut delivered = Delivered::without_call(NotAccepted::Overloaded);
+        let mut correction: Option<Correction> = None;
+        loop {
             let admission = shared.ban.admit(Instant::now());
             if let Admission::Banned { remaining } = admission {
                 // What an earlier call of this push came to is not why it ends.
-                break (End::Banned { remaining }, Said::default(), None);
+                return Delivered {
+                    attempts: delivered.attempts,
+                    calls: delivered.calls,
+                    ..Delivered::banned(remaining)
+                };
             }
-            let used = |stamp| calls.iter().any(|call| call.stamp == stamp);
+            let used = |stamp| delivered.calls.iter().any(|call| call.stamp == stamp);
             let stamp = shared.clock.stamp(Timestamp::now(), used);
-            attempts = begun.fetch_add(1, Ordering::AcqRel) + 1;
-            let called = Instant::now();
-            let attempt = self.client.push(req, clock::gmt8(stamp), deadline).await;
-            calls.push(Call { stamp, class: attempt.class, took: called.elapsed() });
+            delivered.attempts = attempts.begin();
+            let begun = Instant::now();
+            let attempt = method::push(&self.client, req, clock::gmt8(stamp), deadline).await;
+            delivered.calls.push(Call { stamp, outcome: attempt.outcome, took: begun.elapsed() });
 
             shared.ban.learn(admission, &attempt, Instant::now());
-            let corrected = !clock_corrected
-                && attempt.class == Class::InvalidTimestamp
-                && shared.clock.correct(stamp, attempt.date, Timestamp::now());
-            clock_corrected |= corrected;
+            let corrected = self.learn_clock(stamp, &attempt, &mut correction);
             let situation = Situation {
-                made: attempts,
+                made: delivered.attempts,
                 allowed: shared.limits.max_attempts,
                 corrected,
                 remaining: deadline.saturating_duration_since(Instant::now()),
             };
-            let class = attempt.class;
-            match attempts::next(class, &situation, fastrand::f64()) {
-                Next::Stop => break (End::Top(class), attempt.said, attempt.fault),
+            let next = attempts::next(attempt.outcome, &situation, fastrand::f64());
+            delivered.conclude(attempt);
+            match next {
+                Next::Stop => return delivered,
                 Next::Again { wait } => sleep(wait).await,
             }
-        };
-        Report { end, attempts, said, calls, fault, history: History::default() }
+        }
+    }
+
+    /// Corrects the clock after a refusal of `stamp`, once a push, and takes the correction back where it was refused, too.
+    /// Whether it was corrected now.
+    fn learn_clock(&self, stamp: i64, attempt: &Attempt, correction: &mut Option<Correction>) -> bool {
+        if attempt.outcome != Err(Failure::InvalidTimestamp) {
+            return false;
+        }
+        if let Some(refused) = correction {
+            self.shared.clock.revert(refused);
+            false
+        } else {
+            *correction = self.shared.clock.correct(stamp, attempt.date, Timestamp::now());
+            correction.is_some()
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! **mediation-bridge** pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Platform (TOP)
 //! and tells its callers honestly what became of each push.
 //!
-//! The map, in reading order, each room with its own:
+//! The map, in reading order; each room opens with its own:
 //!
 //! | room | what it is |
 //! | --- | --- |
-//! | [`mediation`] | the vocabulary: types that cannot hold anything wrong |
-//! | [`top`] | the gateway's protocol: signature, form, transport, answers, error classes |
-//! | [`delivery`] | a push and its outcome: deadline, attempts, bans, clock |
+//! | [`mediation`] | the vocabulary: types that cannot hold anything wrong, each with its JSON schema |
+//! | [`top`] | the gateway's protocol for any method: signature, call, envelope, failures |
+//! | [`delivery`] | a push and its outcome: deadline, attempts, bans, clock, Idempotency-Keys |
 //! | [`api`] | the REST face: routes, problems, OpenAPI |
 //! | [`server`] | the running bridge: build, run, drain |
 //! | [`settings`] | environment variables in, checked settings out |
@@ -15,43 +15,35 @@
 //! | [`metrics`] | every metric, and the page of them |
 //! | [`sandbox`] | a simulated gateway, for trying and testing |
 //! | [`cli`] | the subcommands |
+//! | [`gmt8`], [`invisible`], [`json`] | leaves: China's time, characters that show as nothing, JSON objects as they came |
 //!
-//! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `top → mediation`,
-//! `sandbox → {top, mediation}`, `settings → top` for the names of the signature methods, `telemetry → settings`,
-//! `api → {metrics, telemetry}`; `server` and `api` take the settings' plain values. Nothing points back; a test keeps
-//! it so.
+//! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `sandbox → {top, mediation}`; `settings`,
+//! `telemetry` and `metrics` hand out plain values. Nothing points back and no files use each other in a circle; a test
+//! keeps it so.
 //!
-//! # The path of a push
+//! # One push, hop by hop
 //!
-//! There is one, in production, in the sandbox's demonstration and in tests. From top to bottom, with what it
-//! allocates and copies:
-//!
-//! | step | where | allocates and copies |
+//! | step | where | the value becomes |
 //! | --- | --- | --- |
-//! | the head is read | the server library | its header map and a request, both used again; names and values are slices of what was read |
-//! | identifier, trace, time of arrival | [`api::envelope`], [`api::context`] | the two texts, shared by all that needs them later |
-//! | caller, media type | [`api::auth`], [`api::body`] | the caller's name |
-//! | the body | [`api::body`] | one buffer, dropped before TOP is called |
-//! | members | [`api::members`] | one string a member, which becomes the checked type itself; a text without escapes is copied once |
-//! | a task of its own | [`api::push`] | the task: a push that was begun is finished, whoever hangs up |
-//! | `req` | [`top::request`] | the JSON text, kept for another attempt, with no room to spare |
-//! | signature | [`top::sign`] | streamed into the digest: nothing is joined; a list of seven or eight pairs and 32 or 64 characters |
-//! | form | [`top::form`] | one buffer, freed when it is written to the socket, not when it is answered |
-//! | the call | `top::connections` | a copy of the prepared header map; path, method and version are constants. A connection keeps its buffers |
-//! | TOP's answer | [`top::answer`] | its JSON as a tree, and the four texts that are kept |
-//! | scrubbing | [`top::scrub`] | nothing where nothing has to be blanked, else the text once more |
-//! | the answer | [`api::report`] | the case, the time and TOP's texts once more, and the JSON text |
-//! | counting | [`metrics`] | nothing: the handles are there from the start |
-//! | the log line | [`api::push_line`], [`telemetry`] | the line, which is copied into the queue; one thread writes many at once |
-//!
-//! That is some ninety allocations a push, most of them below 100 bytes. It is enough: user code takes about as long
-//! as the kernel's work for the same two requests, and what is left of it is spread thinly (`benches/README.md`).
-//! Each worker thread has its own client and connections, as many as it has pushes in flight; what workers share
-//! are the places for pushes in flight, TOP's ban and clock, the metrics, the log's queue and keys kept in memory.
+//! | the head is read | actix-web, [`api::middleware`] | an [`api::context::Context`]: identifier, trace, arrival, language |
+//! | caller, media type, size, JSON, members, key | [`api::push::request`] | a [`delivery::Push`], or an [`api::problem::Problem`] with every violation |
+//! | a task of its own | [`api::push`] | a push that has begun is finished, whoever hangs up |
+//! | the key is claimed | [`delivery::idempotency`] | a `Claim`; what TOP has decided goes straight to the answer |
+//! | the payload | [`delivery::method`] | the parameter `req`, kept for another attempt |
+//! | signature and form | [`top::credentials`], [`top::sign`] | a signed form, used once |
+//! | the call | [`top::client`] | reqwest's response, or a [`top::CallError`]; the body knows whether it was sent |
+//! | TOP's answer | [`top::answer`] | an [`top::Envelope`], or a [`top::CallError`] with its [`top::Failure`] |
+//! | what it means for the push | [`delivery::method`] | an `Attempt`; another one follows where nothing was executed, provably |
+//! | the outcome is recorded | [`delivery`] | a [`delivery::Delivered`] |
+//! | the answer | [`api::push::response`] | an `AcceptedPush` or a [`api::problem::Problem`] |
+//! | log line and metrics | [`api::push::record`] | nothing: it is the end of it |
 
 pub mod api;
 pub mod cli;
 pub mod delivery;
+pub mod gmt8;
+pub mod invisible;
+pub mod json;
 pub mod mediation;
 pub mod metrics;
 pub mod sandbox;

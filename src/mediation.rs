@@ -1,39 +1,60 @@
 //! The vocabulary: what a mediation result is, in types that cannot hold anything wrong.
 //!
-//! It knows no HTTP, no TOP, no environment and no clock. Each type has a private field and one fallible
-//! constructor; the constants that it checks by are public, because messages, the OpenAPI document and the
-//! tests are made from them too.
+//! It knows no HTTP, no TOP, no environment and no clock. Each type has a private field, one fallible constructor, and
+//! the constants that it checks by; messages, the type's JSON schema and the tests are made from the same constants.
 
 mod case_id;
 mod completed_time;
-mod gmt8;
 mod phone;
+mod schema;
 mod text;
 mod violation;
 
 pub use case_id::CaseId;
 pub use completed_time::CompletedTime;
-pub use gmt8::Gmt8;
 pub use phone::MediatorPhone;
+use schema::nullable;
 pub use text::{Content, MediatorName, ResultText, TextRule, WorkNumber};
+use utoipa::ToSchema;
 pub use violation::{Rule, Violation};
 
-/// One settled dispute as its mediator reports it (调解结果). TOP documents the members on the page of
-/// `alibaba.jym.servicecenter.mediation.result.push`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a mediation ended, as its mediator reports it (调解结果). Members that are null count as absent.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MediationResult {
-    /// The case that was settled (调解案件ID).
-    pub case_id: CaseId,
     /// How it ended (调解结果). TOP documents no list of values.
     pub result: ResultText,
-    /// The complaint's work order (投诉工单号).
+    /// The number of the complaint's work order (投诉工单号).
+    #[schema(schema_with = nullable::<WorkNumber>)]
     pub work_number: Option<WorkNumber>,
     /// When it ended (结束时间).
+    #[schema(schema_with = CompletedTime::input_schema)]
     pub completed_time: Option<CompletedTime>,
     /// Who mediated (调解员姓名).
+    #[schema(schema_with = nullable::<MediatorName>)]
     pub mediator_name: Option<MediatorName>,
     /// How to reach the mediator (联系电话).
+    #[schema(schema_with = nullable::<MediatorPhone>)]
     pub mediator_phone: Option<MediatorPhone>,
     /// What was said (沟通情况).
+    #[schema(schema_with = nullable::<Content>)]
     pub content: Option<Content>,
+}
+
+/// A quotation of personal data shorter than this is a common word, in characters.
+const SHORTEST_NAME_QUOTATION: usize = 4;
+/// The same for the content, which holds many common words.
+const SHORTEST_CONTENT_QUOTATION: usize = 6;
+
+impl MediationResult {
+    /// Its personal data, and how many characters of each count as a quotation of it: what no log line may repeat.
+    pub fn personal_data(&self) -> impl Iterator<Item = (&str, usize)> {
+        // A new member has to be considered here.
+        let Self { result: _, work_number: _, completed_time: _, mediator_name, mediator_phone, content } =
+            self;
+        let name = mediator_name.as_ref().map(|name| (name.as_str(), SHORTEST_NAME_QUOTATION));
+        let phone = mediator_phone.as_ref().map(|phone| (phone.as_str(), SHORTEST_NAME_QUOTATION));
+        let content = content.as_ref().map(|content| (content.as_str(), SHORTEST_CONTENT_QUOTATION));
+        [name, phone, content].into_iter().flatten()
+    }
 }

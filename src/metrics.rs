@@ -1,7 +1,7 @@
 //! Every metric's name, in one place, and the page that Prometheus reads.
 //!
-//! Values come in as plain numbers and words; what they measure stays where it is known. A label's words are closed
-//! sets: never a case, a caller or a text of TOP's.
+//! Values come in as plain numbers and words; what they measure stays where it is known. Labels are closed sets: never a
+//! case, a caller or a text of TOP.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use prometheus::{
 /// The media type of the text format, version 0.0.4.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The upper bounds of both histograms, in seconds: around a millisecond for what the bridge answers by itself, and up
-/// to three times the customary deadline.
+/// The upper bounds of both histograms, in seconds: around a millisecond for what the bridge answers by itself, and up to
+/// three times the default deadline.
 const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -29,7 +29,7 @@ pub struct Metrics {
     attempts: Family<HistogramVec, Histogram, 1>,
     bans: IntCounter,
     keys: Family<IntCounterVec, IntCounter, 1>,
-    not_kept: IntCounter,
+    not_recorded: IntCounter,
     in_flight: IntGauge,
     in_flight_limit: IntGauge,
     ban_remaining: IntGauge,
@@ -46,15 +46,15 @@ pub struct Now {
     pub in_flight: usize,
     /// How many may.
     pub in_flight_limit: usize,
-    /// Whole seconds for which the ban goes on that TOP announced.
-    pub ban_remaining: u64,
+    /// How long the ban lasts that TOP announced; zero without one.
+    pub ban_remaining: Duration,
     /// Seconds by which TOP's clock is taken to be ahead.
     pub clock_skew: i64,
     /// Log lines that were dropped since the process began.
     pub lines_dropped: u64,
 }
 
-/// The words of the labels that are known from the start. Each begins with 0, so that a first increase shows.
+/// The labels that are known from the start. Each begins with 0, so that a first increase shows.
 #[derive(Debug)]
 pub struct Labels<'a> {
     /// `route`, `method` and `status` of the usual requests; others are added when they come.
@@ -102,7 +102,7 @@ impl Metrics {
             pushes: Family::new(
                 counters(
                     "mediation_bridge_pushes_total",
-                    "Pushes that came to their end, by outcome and by code: accepted, or the problem's.",
+                    "Pushes that ended, by outcome and by code: accepted, or the problem's.",
                     &["outcome", "code"],
                 ),
                 labels.pushes,
@@ -132,9 +132,9 @@ impl Metrics {
                 ),
                 labels.standings,
             ),
-            not_kept: counter(
+            not_recorded: counter(
                 "mediation_bridge_idempotency_outcomes_not_kept_total",
-                "Outcomes that the store of Idempotency-Keys did not take: a retry may run the push again.",
+                "Outcomes that the store of Idempotency-Keys did not record: a retry may run the push again.",
             ),
             in_flight: gauge("mediation_bridge_pushes_in_flight", "Pushes that call TOP now."),
             in_flight_limit: gauge(
@@ -143,7 +143,7 @@ impl Metrics {
             ),
             ban_remaining: gauge(
                 "mediation_bridge_top_ban_remaining_seconds",
-                "Seconds for which the ban goes on that TOP announced; 0 without one.",
+                "Seconds for which the ban lasts that TOP announced; 0 without one.",
             ),
             clock_skew: gauge(
                 "mediation_bridge_top_clock_skew_seconds",
@@ -151,7 +151,7 @@ impl Metrics {
             ),
             lines_dropped: counter(
                 "mediation_bridge_log_lines_dropped_total",
-                "Log lines that were dropped, because nobody took them fast enough or their output refused them.",
+                "Log lines that were lost, because they were not read fast enough or their output refused them.",
             ),
             registry,
             page: Mutex::new(()),
@@ -167,7 +167,7 @@ impl Metrics {
         {
             metrics.register(Box::new(gauge.clone()));
         }
-        for counter in [&metrics.bans, &metrics.not_kept, &metrics.lines_dropped] {
+        for counter in [&metrics.bans, &metrics.not_recorded, &metrics.lines_dropped] {
             metrics.register(Box::new(counter.clone()));
         }
         metrics
@@ -178,13 +178,13 @@ impl Metrics {
         self.registry.register(collector).expect("a name of its own");
     }
 
-    /// A push came to its end.
+    /// A push ended.
     pub fn push(&self, outcome: &'static str, code: &'static str) {
         self.pushes.with([outcome, code]).inc();
     }
 
     /// A request to `route`, a pattern, was answered after `took`.
-    pub fn request(&self, route: &'static str, method: &'static str, status: &str, took: Duration) {
+    pub fn request(&self, route: &str, method: &str, status: &str, took: Duration) {
         self.requests.with([route, method, status]).observe(took.as_secs_f64());
     }
 
@@ -203,9 +203,9 @@ impl Metrics {
         self.keys.with([standing]).inc();
     }
 
-    /// The store of Idempotency-Keys did not take what a push came to.
-    pub fn not_kept(&self) {
-        self.not_kept.inc();
+    /// The store of Idempotency-Keys did not record the outcome of a push.
+    pub fn outcome_not_recorded(&self) {
+        self.not_recorded.inc();
     }
 
     /// The page that Prometheus reads.
@@ -214,7 +214,9 @@ impl Metrics {
         let _one_at_a_time = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         self.in_flight.set(whole(now.in_flight));
         self.in_flight_limit.set(whole(now.in_flight_limit));
-        self.ban_remaining.set(whole(now.ban_remaining));
+        // Rounded up: a ban in its last second is one.
+        self.ban_remaining
+            .set(whole(now.ban_remaining.as_secs() + u64::from(now.ban_remaining.subsec_nanos() > 0)));
         self.clock_skew.set(now.clock_skew);
         self.lines_dropped.inc_by(now.lines_dropped.saturating_sub(self.lines_dropped.get()));
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_else(|error| {
@@ -262,8 +264,13 @@ fn made<T>(metric: prometheus::Result<T>) -> T {
 mod tests {
     use super::*;
 
-    const NOW: Now =
-        Now { in_flight: 3, in_flight_limit: 1024, ban_remaining: 70, clock_skew: -1_200, lines_dropped: 7 };
+    const NOW: Now = Now {
+        in_flight: 3,
+        in_flight_limit: 1024,
+        ban_remaining: Duration::from_millis(69_001),
+        clock_skew: -1_200,
+        lines_dropped: 7,
+    };
 
     fn metrics() -> Metrics {
         Metrics::new(&Labels {
@@ -296,7 +303,7 @@ mod tests {
         metrics.attempt("timeout", Duration::from_secs(7));
         metrics.key("new");
         metrics.ban();
-        metrics.not_kept();
+        metrics.outcome_not_recorded();
         let _ = metrics.page(&NOW);
         let page = metrics.page(&NOW);
         for line in [

@@ -41,9 +41,16 @@ use tokio::time::sleep;
 use fault::Fault;
 use gateway::Gateway;
 
+use crate::top::Method;
+
 pub use scenario::Scenario;
 pub use scenarios::SCENARIOS;
 
+/// The method that it simulates.
+const PUSH: Method =
+    Method { name: "alibaba.jym.servicecenter.mediation.result.push", success_root: SUCCESS_ROOT };
+/// The member that holds the answer to it.
+const SUCCESS_ROOT: &str = "alibaba_jym_servicecenter_mediation_result_push_response";
 /// The most connections at once; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 2048;
 /// How long a connection may take to send a request's head.

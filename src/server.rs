@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -14,13 +14,15 @@ use secrecy::ExposeSecret;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::api::auth::Callers;
-use crate::api::docs::Docs;
-use crate::api::envelope::envelope;
-use crate::api::{self, State};
-use crate::delivery::idempotency::{Keys, Memory, Redis, RedisAddress, Store, StoreError};
+use crate::api::auth::Authenticator;
+use crate::api::middleware::middleware;
+use crate::api::push::record;
+use crate::api::state::State;
+use crate::api::{self, DOCUMENT};
+use crate::delivery::idempotency::{Keys, RedisAddress, Store, StoreError};
+use crate::delivery::lifecycle::Phase;
 use crate::delivery::{Delivery, Limits, Shared};
-use crate::settings::{IdempotencySettings, IdempotencyStore, Settings, TopSettings};
+use crate::settings::{IdempotencyStore, Settings};
 use crate::top::{Client, ClientError, Credentials, Route};
 
 /// Connections that may wait to be accepted: a burst of thousands is taken, not dropped.
@@ -37,7 +39,6 @@ pub struct Application {
     server: Server,
     listener: TcpListener,
     shared: Arc<Shared>,
-    draining: Arc<AtomicBool>,
     drain_delay: Duration,
     address: SocketAddr,
 }
@@ -47,10 +48,10 @@ pub struct Application {
 pub enum BuildError {
     /// The HTTP client towards TOP.
     #[error("the client for TOP cannot be made")]
-    Client(#[source] ClientError),
+    Client(#[from] ClientError),
     /// The store of Idempotency-Keys.
     #[error("BRIDGE_REDIS_URL cannot be used")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
     /// The socket.
     #[error("the listening socket cannot be used")]
     Listener(#[from] io::Error),
@@ -69,30 +70,26 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Application {
-    /// Builds the bridge on `listener`. Requests are taken once it runs. It must be called within an actix
-    /// system.
+    /// Builds the bridge on `listener`. Requests are accepted once it runs. It must be called within an actix system.
     ///
     /// # Errors
-    /// When the client for TOP cannot be made, or the socket cannot be used.
+    /// When the client for TOP or the store of keys cannot be made, or the socket cannot be used.
     pub fn build(settings: &Settings, listener: TcpListener) -> Result<Self, BuildError> {
         let address = listener.local_addr()?;
-        let limits = Limits {
-            deadline: settings.deadline,
-            max_attempts: settings.top.max_attempts.get(),
-            max_in_flight: settings.max_in_flight.get(),
-        };
-        let shared = Shared::new(limits);
-        let draining = Arc::new(AtomicBool::new(false));
-        let workers = settings.workers.get();
-        let clients = clients(&settings.top, workers)?;
-        let stores = Stores::new(&settings.idempotency).map_err(BuildError::Store)?;
+        let shared = Shared::new(Limits {
+            deadline: settings.bridge_deadline,
+            max_attempts: settings.top_max_attempts.get(),
+            max_in_flight: settings.bridge_max_in_flight.get(),
+        });
+        let workers = settings.bridge_workers.get();
+        let clients = clients(settings, workers)?;
+        let store = key_store(settings)?.map(Arc::new);
         let factory = {
-            let (shared, draining) = (Arc::clone(&shared), Arc::clone(&draining));
-            let (callers, max_body) = (Callers::new(settings.callers.clone()), settings.max_body.get());
-            let (top, ttl) = (settings.top.clone(), settings.idempotency.ttl);
-            let metrics = Arc::new(api::metrics::begun());
-            let docs = Docs { swagger_ui: settings.swagger_ui };
-            let started = Arc::new(AtomicUsize::new(0));
+            let (settings, shared) = (settings.clone(), Arc::clone(&shared));
+            let callers = Authenticator::new(settings.bridge_callers.as_ref());
+            let metrics = Arc::new(record::metrics());
+            let started = AtomicUsize::new(0);
+            let started = Arc::new(started);
             move || {
                 // One client a worker, so that no push wakes another thread.
                 let turn = started.fetch_add(1, Ordering::Relaxed);
@@ -101,27 +98,30 @@ impl Application {
                     reason = "there is a client for each worker, and at least one"
                 )]
                 let client = clients[turn % workers].clone();
-                let keys = stores.store().map(|store| Keys::new(store, &top.app_key, &top.app_secret, ttl));
+                let keys = store.as_ref().map(|store| {
+                    let (key, secret) = (&settings.top_app_key, &settings.top_app_secret);
+                    Keys::new(store.for_worker(), key, secret, settings.bridge_idempotency_ttl)
+                });
                 let state = State {
                     delivery: Arc::new(Delivery::new(client, keys, Arc::clone(&shared))),
                     callers: callers.clone(),
                     metrics: Arc::clone(&metrics),
-                    max_body,
-                    draining: Arc::clone(&draining),
-                    docs: docs.clone(),
+                    max_body: settings.bridge_max_body.get(),
+                    document: &DOCUMENT,
+                    swagger_ui: settings.bridge_swagger_ui,
                 };
-                App::new().configure(api::configure(state)).wrap(from_fn(envelope))
+                App::new().configure(api::configure(state)).wrap(from_fn(middleware))
             }
         };
         let server = HttpServer::new(factory)
             .workers(workers)
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEAD_TIMEOUT)
-            .shutdown_timeout((settings.deadline + LAST_ANSWERS).as_secs())
+            .shutdown_timeout((settings.bridge_deadline + LAST_ANSWERS).as_secs())
             .disable_signals()
             .listen(listener.try_clone()?)?
             .run();
-        Ok(Self { server, listener, shared, draining, drain_delay: settings.drain_delay, address })
+        Ok(Self { server, listener, shared, drain_delay: settings.bridge_drain_delay, address })
     }
 
     /// Where it listens.
@@ -130,13 +130,13 @@ impl Application {
         self.address
     }
 
-    /// Serves until `stop` is ready, then drains: `/readyz` says so at once, requests are still taken for the
-    /// drain delay, then no connection is taken any more and every request under way is answered.
+    /// Serves until `stop` is ready, then drains: `/readyz` says so at once, requests are still accepted for the drain delay,
+    /// then no connection is accepted any more and every request in flight is answered.
     ///
     /// # Errors
     /// When the server fails.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { server, listener, shared, draining, drain_delay, .. } = self;
+        let Self { server, listener, shared, drain_delay, .. } = self;
         let handle = server.handle();
         let serving = tokio::task::spawn_local(server);
         tokio::pin!(serving);
@@ -144,80 +144,59 @@ impl Application {
             ended = &mut serving => return ended?,
             () = stop => {}
         }
-        draining.store(true, Ordering::Release);
+        shared.lifecycle().advance(Phase::Draining);
         tracing::info!(?drain_delay, "stopping: not ready any more");
         sleep(drain_delay).await;
         if drain(&handle, &listener, &shared).await { serving.await? } else { Ok(()) }
     }
 }
 
-/// Takes no more connections, finishes the pushes under way, those whose callers have gone included, then answers what
-/// is left and ends the workers. All of that has one deadline's time and [`LAST_ANSWERS`]; false if it was not enough.
+/// Accepts no more connections, finishes the pushes in flight, those whose callers have gone included, then answers what is
+/// left and ends the workers. All of that has one deadline's time and [`LAST_ANSWERS`]; false if it was not enough.
 async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -> bool {
     handle.pause().await;
-    // Paused, connections would still be made and wait for nobody; shut down, they are refused.
+    // Paused, connections would still be made and wait in vain; shut down, they are refused.
     if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
         tracing::warn!(%error, "the listening socket could not be shut down");
     }
-    shared.close();
+    shared.lifecycle().advance(Phase::Closing);
     let end = Instant::now() + shared.deadline() + LAST_ANSWERS;
     let ended = timeout_at(end, async {
-        shared.drained().await;
+        shared.lifecycle().drained().await;
         handle.stop(true).await;
     });
     let ended = ended.await.is_ok();
     if ended {
         tracing::info!("stopped");
     } else {
-        tracing::error!("requests were still under way after their deadline; stopping without them");
+        tracing::error!("requests were still in flight after their deadline; stopping without them");
     }
     ended
 }
 
-/// What workers make their stores of Idempotency-Keys from.
-#[derive(Clone)]
-enum Stores {
-    Off,
-    /// One that all share.
-    Memory(Arc<Memory>),
-    /// A connection each, so that no push wakes another thread.
-    Redis(Box<RedisAddress>),
-}
-
-impl Stores {
-    fn new(settings: &IdempotencySettings) -> Result<Self, StoreError> {
-        match (settings.store, &settings.redis_url) {
-            (IdempotencyStore::Redis, Some(url)) => {
-                RedisAddress::parse(url.expose_secret()).map(|address| Self::Redis(Box::new(address)))
-            }
-            // Settings without a URL for Redis are refused before they get here.
-            (IdempotencyStore::Off, _) | (IdempotencyStore::Redis, None) => Ok(Self::Off),
-            (IdempotencyStore::Memory, _) => Ok(Self::Memory(Arc::default())),
+/// The store of Idempotency-Keys, where the operator wants one.
+fn key_store(settings: &Settings) -> Result<Option<Store>, StoreError> {
+    match (settings.bridge_idempotency, &settings.bridge_redis_url) {
+        (IdempotencyStore::Memory, _) => Ok(Some(Store::memory())),
+        (IdempotencyStore::Redis, Some(url)) => {
+            RedisAddress::parse(url.expose_secret()).map(|address| Some(Store::redis(address)))
         }
-    }
-
-    fn store(&self) -> Option<Store> {
-        match self {
-            Self::Off => None,
-            Self::Memory(memory) => Some(Store::Memory(Arc::clone(memory))),
-            Self::Redis(address) => Some(Store::Redis(Redis::new(address))),
-        }
+        (IdempotencyStore::Off | IdempotencyStore::Redis, _) => Ok(None),
     }
 }
 
 /// One client for each worker.
-fn clients(settings: &TopSettings, workers: usize) -> Result<Arc<[Client]>, BuildError> {
+fn clients(settings: &Settings, workers: usize) -> Result<Arc<[Client]>, ClientError> {
     let credentials = Arc::new(Credentials {
-        app_key: settings.app_key.clone(),
-        app_secret: settings.app_secret.clone(),
-        session: settings.session.clone(),
-        sign_method: settings.sign_method,
+        app_key: settings.top_app_key.clone(),
+        app_secret: settings.top_app_secret.clone(),
+        session: settings.top_session.clone(),
+        sign_method: settings.top_sign_method,
     });
     let route = Route {
-        gateway: &settings.gateway_url,
-        proxy: settings.proxy_url.as_ref(),
-        connect_timeout: settings.connect_timeout,
+        gateway: &settings.top_gateway_url,
+        proxy: settings.top_proxy_url.as_ref(),
+        connect_timeout: settings.top_connect_timeout,
     };
-    let client = || Client::new(route, Arc::clone(&credentials)).map_err(BuildError::Client);
-    (0..workers).map(|_| client()).collect()
+    (0..workers).map(|_| Client::new(route, Arc::clone(&credentials))).collect()
 }

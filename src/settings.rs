@@ -1,126 +1,35 @@
-//! Environment variables in, checked [`Settings`] out, every problem at once. The only file that names `envy`.
+//! Environment variables in, checked [`Settings`] out, every problem at once. The only room that names `envy`.
 //!
-//! The variables stand in one table, [`VARIABLES`], which the README's is compared with; each value is parsed
-//! by one function of `values`. Whoever runs the bridge gets told all that is wrong in one go, by the
-//! variable's name and what it must look like, never by the value of a secret.
+//! The variables are rows of one table, [`VARIABLES`], which the documentation is compared with; each value is parsed by
+//! one function of `values`. The operator is told everything that is wrong in one go, by the variable's name and what it
+//! must look like, never by the value of a secret, and is warned of what is set in vain.
 
+mod names;
+mod nearest;
 mod reader;
+mod table;
 mod values;
-mod variables;
+mod variable;
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::time::Duration;
+use std::ops::Deref;
 
-use secrecy::SecretString;
-use url::Url;
-
-use crate::top::SignMethod;
 use reader::Reader;
-pub use reader::SettingProblem;
-pub use variables::{VARIABLES, Variable};
-use variables::{bridge, top};
+use table::{Candidates, Environment, row};
+pub use table::{VARIABLES, Values};
+pub use values::{Caller, Callers, IdempotencyStore, LogFilter, LogFormat};
+pub use variable::{SettingProblem, Variable};
 
 /// Everything that the bridge can be told, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How TOP is called.
-    pub top: TopSettings,
-    /// Where to listen; port 0 takes a free one.
-    pub bind: SocketAddr,
-    /// Who may push; empty means anyone who reaches the port.
-    pub callers: Vec<Caller>,
-    /// From a request's arrival to its answer.
-    pub deadline: Duration,
-    /// How many pushes may call TOP at once.
-    pub max_in_flight: NonZeroUsize,
-    /// The largest request body, in bytes.
-    pub max_body: NonZeroUsize,
-    /// After SIGTERM: how long requests are still taken.
-    pub drain_delay: Duration,
-    /// Where Idempotency-Keys are kept, and for how long.
-    pub idempotency: IdempotencySettings,
-    /// Whether `/swagger-ui/` is served.
-    pub swagger_ui: bool,
-    /// What is logged, and how.
-    pub log: LogSettings,
-    /// How many threads serve requests.
-    pub workers: NonZeroUsize,
+    values: Values,
+    /// What is set and does nothing, or does what nobody may want; a sentence each.
+    pub warnings: Vec<String>,
     /// Each variable with the value that is in force, secrets masked.
     effective: Vec<(&'static str, String)>,
-}
-
-/// How TOP is called.
-#[derive(Debug, Clone)]
-pub struct TopSettings {
-    /// The application's public key.
-    pub app_key: String,
-    /// The application's secret.
-    pub app_secret: SecretString,
-    /// The authorisation, where the application needs one.
-    pub session: Option<SecretString>,
-    /// The gateway.
-    pub gateway_url: Url,
-    /// The proxy on the way there; it may hold a password.
-    pub proxy_url: Option<SecretString>,
-    /// How calls are signed.
-    pub sign_method: SignMethod,
-    /// From the first packet to a connection, TLS included.
-    pub connect_timeout: Duration,
-    /// The most calls for one push.
-    pub max_attempts: NonZeroU32,
-}
-
-/// One token and whose it is; a name may stand several times while tokens are rotated.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The name that the log shows.
-    pub name: String,
-    /// The bearer token.
-    pub token: SecretString,
-}
-
-/// Where Idempotency-Keys are kept.
-#[derive(Debug, Clone)]
-pub struct IdempotencySettings {
-    /// The kind of store.
-    pub store: IdempotencyStore,
-    /// Redis, for [`IdempotencyStore::Redis`]; it may hold a password.
-    pub redis_url: Option<SecretString>,
-    /// How long a decided push is remembered.
-    pub ttl: Duration,
-}
-
-/// The kinds of store for Idempotency-Keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdempotencyStore {
-    /// None: a push with a key is refused.
-    Off,
-    /// In this process.
-    Memory,
-    /// Shared by replicas.
-    Redis,
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone)]
-pub struct LogSettings {
-    /// Filter directives as `tracing-subscriber` reads them.
-    pub directives: String,
-    /// The form of a line.
-    pub format: LogFormat,
-}
-
-/// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
 }
 
 impl Settings {
@@ -139,13 +48,27 @@ impl Settings {
     pub fn from_variables(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Vec<SettingProblem>> {
-        let mut reader = reader(variables);
-        let settings = read(&mut reader);
-        let (effective, problems) = reader.finish();
-        match settings {
-            Some(settings) if problems.is_empty() => Ok(Self { effective, ..settings }),
-            Some(_) | None => Err(problems),
-        }
+        let (environment, problems, mut warnings) = environment(variables);
+        let mut reader = Reader::new(problems);
+        let set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let ttl_is_set = set(&environment.bridge_idempotency_ttl);
+        let candidates = environment.parse(&mut reader);
+        check_together(&candidates, &mut reader);
+        let (mut effective, problems) = reader.finish();
+        let Some(values) = candidates.complete().filter(|_| problems.is_empty()) else {
+            return Err(problems);
+        };
+        warnings.extend(unused(&values, ttl_is_set));
+        show_as_used(&values, &mut effective);
+        Ok(Self { values, warnings, effective })
+    }
+}
+
+impl Deref for Settings {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.values
     }
 }
 
@@ -161,121 +84,124 @@ impl fmt::Display for Settings {
 /// # Errors
 /// When it is no address.
 pub fn bind_from_environment() -> Result<SocketAddr, SettingProblem> {
-    let mut reader = reader(std::env::vars_os());
-    let bind = reader.value(&bridge::BIND, values::address);
+    let (environment, problems, _) = environment(std::env::vars_os());
+    let mut reader = Reader::new(problems);
+    let text = reader.text(&row::bridge_bind, environment.bridge_bind, None);
+    let bind = reader.with_default(&row::bridge_bind, text, values::address);
+    let problem = |problem: SettingProblem| problem.variable == row::bridge_bind.name;
     bind.ok_or_else(|| {
-        reader.finish().1.into_iter().next().unwrap_or_else(|| bridge::BIND.problem("is wrong"))
+        let mut problems = reader.finish().1.into_iter();
+        problems.find(|found| problem(found.clone())).unwrap_or_else(|| row::bridge_bind.problem("is wrong"))
     })
 }
 
-/// Takes the variables of the table out of an environment. Values that are no UTF-8 are kept apart: `envy`
-/// reads text alone, and reading the process's environment by itself it would panic on them.
-fn reader(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Reader {
-    let (mut text, mut unreadable) = (Vec::new(), Vec::new());
+/// Fills the environment. Values that are no UTF-8 are kept from `envy`, which reads text alone and would panic on them.
+fn environment(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Environment, Vec<SettingProblem>, Vec<String>) {
+    let (mut text, mut problems, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for (name, value) in variables {
         let Ok(name) = name.into_string() else { continue };
-        if !variables::is_known(&name) {
+        if !names::is_known(&name) {
+            warnings.extend(names::unknown(&name));
             continue;
         }
         match value.into_string() {
-            Ok(value) if value.is_empty() => {}
             Ok(value) => text.push((name, value)),
-            Err(_) => unreadable.push(name),
+            Err(_) => {
+                problems.push(SettingProblem { variable: name.into(), what: "is not UTF-8 text".to_owned() });
+            }
         }
     }
-    let text: HashMap<String, String> = envy::from_iter(text).unwrap_or_default();
-    Reader::new(text, unreadable)
+    let mut environment: Environment = envy::from_iter(text).unwrap_or_else(|error| {
+        let what = format!("cannot be read: {error}");
+        problems.push(SettingProblem { variable: "the environment".into(), what });
+        Environment::default()
+    });
+    // Its default is this machine's.
+    let workers = environment.bridge_workers.take().filter(|text| !text.is_empty());
+    environment.bridge_workers = Some(workers.unwrap_or_else(|| values::processors().to_string()));
+    warnings.sort_unstable();
+    (environment, problems, warnings)
 }
 
-/// Reads every variable, also after the first that is wrong.
-fn read(reader: &mut Reader) -> Option<Settings> {
-    let top = read_top(reader);
-    let bind = reader.value(&bridge::BIND, values::address);
-    let callers = reader.optional(&bridge::CALLERS, values::callers);
-    let anonymous = reader.value(&bridge::ALLOW_ANONYMOUS, values::switch);
-    let deadline = reader.value(&bridge::DEADLINE, values::duration);
-    let max_in_flight = reader.value(&bridge::MAX_IN_FLIGHT, values::count);
-    let max_body = reader.value(&bridge::MAX_BODY, values::count);
-    let drain_delay = reader.value(&bridge::DRAIN_DELAY, values::duration_or_none);
-    let idempotency = read_idempotency(reader);
-    let swagger_ui = reader.value(&bridge::SWAGGER_UI, values::switch);
-    let directives = reader.value(&bridge::LOG, values::directives);
-    let format = reader.value(&bridge::LOG_FORMAT, values::log_format);
-    let workers = reader.value_or(&bridge::WORKERS, values::workers, values::processors);
-
-    if let (Some(bind), Some(None), Some(false)) = (&bind, &callers, anonymous)
+/// Refuses values that are valid by themselves and do not go together.
+fn check_together(values: &Candidates, reader: &mut Reader) {
+    if let Some(url) = values.top_gateway_url.as_ref().filter(|url| url.scheme() == "http") {
+        if values.top_allow_plaintext == Some(false) && !values::is_loopback(url) {
+            reader.refuse(
+                &row::top_gateway_url,
+                "must begin with https://, since http:// would send credentials and personal data in the clear; set \
+                 TOP_ALLOW_PLAINTEXT=true if that is meant",
+            );
+        }
+        if matches!(values.top_proxy_url, Some(Some(_))) {
+            reader.refuse(&row::top_proxy_url, "needs an https:// gateway; TOP_GATEWAY_URL is http://");
+        }
+    }
+    if let (Some(None), Some(false), Some(bind)) =
+        (&values.bridge_callers, values.bridge_allow_anonymous, values.bridge_bind)
         && !bind.ip().is_loopback()
     {
         reader.refuse(
-            &bridge::CALLERS,
+            &row::bridge_callers,
             "is required, because BRIDGE_BIND is not a loopback address; name callers and their tokens, or set \
              BRIDGE_ALLOW_ANONYMOUS=true if anyone who reaches the port may push",
         );
     }
-    if let (Some(top), Some(deadline)) = (&top, deadline)
-        && deadline <= top.connect_timeout
+    if let (Some(deadline), Some(connect_timeout)) = (values.bridge_deadline, values.top_connect_timeout)
+        && deadline <= connect_timeout
     {
-        reader.refuse(&bridge::DEADLINE, "must be longer than TOP_CONNECT_TIMEOUT");
+        reader.refuse(&row::bridge_deadline, "must be longer than TOP_CONNECT_TIMEOUT");
     }
-    Some(Settings {
-        top: top?,
-        bind: bind?,
-        callers: callers?.unwrap_or_default(),
-        deadline: deadline?,
-        max_in_flight: max_in_flight?,
-        max_body: max_body?,
-        drain_delay: drain_delay?,
-        idempotency: idempotency?,
-        swagger_ui: swagger_ui?,
-        log: LogSettings { directives: directives?, format: format? },
-        workers: workers?,
-        effective: Vec::new(),
-    })
+    if let (Some(IdempotencyStore::Redis), Some(None)) = (values.bridge_idempotency, &values.bridge_redis_url)
+    {
+        reader.refuse(&row::bridge_redis_url, "is required with BRIDGE_IDEMPOTENCY=redis");
+    }
 }
 
-fn read_top(reader: &mut Reader) -> Option<TopSettings> {
-    let app_key = reader.required(&top::APP_KEY, values::app_key);
-    let app_secret = reader.required(&top::APP_SECRET, values::secret);
-    let session = reader.optional(&top::SESSION, values::secret);
-    let gateway_url = reader.value(&top::GATEWAY_URL, values::gateway_url);
-    let proxy_url = reader.optional(&top::PROXY_URL, values::proxy_url);
-    let sign_method = reader.value(&top::SIGN_METHOD, values::sign_method);
-    let connect_timeout = reader.value(&top::CONNECT_TIMEOUT, values::duration);
-    let max_attempts = reader.value(&top::MAX_ATTEMPTS, values::attempts);
-    let plaintext = reader.value(&top::ALLOW_PLAINTEXT, values::switch);
-    if let (Some(url), Some(false)) = (&gateway_url, plaintext)
-        && url.scheme() == "http"
-        && !values::is_loopback(url)
-    {
-        reader.refuse(
-            &top::GATEWAY_URL,
-            "must begin with https://, since http:// would send credentials and personal data in the clear; \
-             set TOP_ALLOW_PLAINTEXT=true if that is meant",
-        );
-    }
-    if let (Some(url), Some(Some(_))) = (&gateway_url, &proxy_url)
-        && url.scheme() != "https"
-    {
-        reader.refuse(&top::PROXY_URL, "goes with an https:// gateway only; TOP_GATEWAY_URL is http://");
-    }
-    Some(TopSettings {
-        app_key: app_key?,
-        app_secret: app_secret?,
-        session: session?,
-        gateway_url: gateway_url?,
-        proxy_url: proxy_url?,
-        sign_method: sign_method?,
-        connect_timeout: connect_timeout?,
-        max_attempts: max_attempts?,
-    })
+/// What is set in vain, and what most likely is a mistake; a sentence each.
+fn unused(values: &Values, ttl_is_set: bool) -> Vec<String> {
+    let https = values.top_gateway_url.scheme() == "https";
+    let store = values.bridge_idempotency;
+    let loopback = values::is_loopback(&values.top_gateway_url);
+    let warnings = [
+        (
+            values.bridge_redis_url.is_some() && store != IdempotencyStore::Redis,
+            "BRIDGE_REDIS_URL is set but not used: it needs BRIDGE_IDEMPOTENCY=redis",
+        ),
+        (
+            ttl_is_set && store == IdempotencyStore::Off,
+            "BRIDGE_IDEMPOTENCY_TTL is set but not used: BRIDGE_IDEMPOTENCY is off",
+        ),
+        (
+            values.top_allow_plaintext && (https || loopback),
+            "TOP_ALLOW_PLAINTEXT is set but not used: TOP_GATEWAY_URL does not need it",
+        ),
+        (
+            values.bridge_allow_anonymous && values.bridge_callers.is_some(),
+            "BRIDGE_ALLOW_ANONYMOUS is set but not used: BRIDGE_CALLERS names who may push",
+        ),
+        (
+            !values.bridge_log.has_push_lines(),
+            "BRIDGE_LOG leaves out the line of each push: nobody will find out what became of one",
+        ),
+    ];
+    warnings.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what.to_owned()).collect()
 }
 
-fn read_idempotency(reader: &mut Reader) -> Option<IdempotencySettings> {
-    let store = reader.value(&bridge::IDEMPOTENCY, values::idempotency_store);
-    let redis_url = reader.optional(&bridge::REDIS_URL, values::redis_url);
-    let ttl = reader.value(&bridge::IDEMPOTENCY_TTL, values::duration);
-    if let (Some(IdempotencyStore::Redis), Some(None)) = (store, &redis_url) {
-        reader.refuse(&bridge::REDIS_URL, "is required with BRIDGE_IDEMPOTENCY=redis");
+/// Replaces what was written by what is used, where the two may differ.
+fn show_as_used(values: &Values, effective: &mut [(&'static str, String)]) {
+    let callers = values.bridge_callers.as_ref().map(ToString::to_string);
+    for (variable, shown) in [
+        (&row::top_gateway_url, Some(values.top_gateway_url.to_string())),
+        (&row::bridge_bind, Some(values.bridge_bind.to_string())),
+        (&row::bridge_callers, callers),
+        (&row::bridge_log, Some(values.bridge_log.to_string())),
+    ] {
+        let entry = effective.iter_mut().find(|(name, _)| *name == variable.name);
+        if let (Some((_, value)), Some(shown)) = (entry, shown) {
+            *value = shown;
+        }
     }
-    Some(IdempotencySettings { store: store?, redis_url: redis_url?, ttl: ttl? })
 }

@@ -1,9 +1,10 @@
-//! What the process tells of itself: which log lines there are, in what form, and that none of them holds up a push.
+//! Which log lines there are, in what form, and that none of them holds up a push.
 //!
-//! Lines go into a queue and are written by a thread of its own. It knows nothing of what is logged.
+//! Lines go into the bounded queue of `tracing-appender` and are written by a thread of its own. When nobody reads them,
+//! lines are dropped and counted, and pushes go on. It knows nothing of what is logged.
 
 mod json_line;
-mod queue;
+mod output;
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -12,48 +13,60 @@ use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::settings::{LogFormat, LogSettings};
+use crate::settings::{LogFilter, LogFormat};
 use json_line::JsonLine;
-use queue::Queue;
+use output::{Output, Progress};
 
 /// How long the last lines may take to be written when the process ends.
 const LAST_LINES: Duration = Duration::from_secs(3);
+/// The most lines that wait: a few seconds of thousands of pushes.
+const QUEUE: usize = 8192;
 
-/// The process's log. There is one, and it lives as long as the process.
-static LOG: OnceLock<Queue> = OnceLock::new();
+/// What the process's log has lost. There is one log, and it lives as long as the process.
+static PROGRESS: OnceLock<Progress> = OnceLock::new();
 
-/// Writes what is left when it is dropped: keep it until the process ends.
+/// Writes the last lines when it is dropped: keep it until the process ends.
 #[must_use]
-#[derive(Debug)]
-pub struct Log(());
+pub struct Log {
+    queue: NonBlocking,
+    guard: Option<WorkerGuard>,
+}
 
 /// Starts logging to `output`, and logs panics from now on. A second start in one process changes nothing.
 ///
 /// # Errors
-/// When the output or the thread that writes to it cannot be had.
-pub fn init(settings: &LogSettings, output: &(impl AsFd + IsTerminal)) -> io::Result<Log> {
-    if LOG.get().is_some() {
-        return Ok(Log(()));
+/// When the output cannot be had.
+pub fn init(
+    filter: &LogFilter,
+    format: LogFormat,
+    output: &(impl AsFd + IsTerminal),
+) -> io::Result<Option<Log>> {
+    let progress = Progress::default();
+    if PROGRESS.set(progress.clone()).is_err() {
+        return Ok(None);
     }
-    // Straight to the file: the standard library's own buffer would be locked and searched for line ends once more.
+    // Straight to the file: the standard library's own buffer would be locked and searched for line ends.
     let file = File::from(output.as_fd().try_clone_to_owned()?);
-    let queue = LOG.get_or_init(Queue::default);
-    queue.write_to(file)?;
-    let filter = EnvFilter::try_new(&settings.directives).unwrap_or_default();
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone()).with_target(false);
-    // Only a second start could find a subscriber here.
-    let _ = match settings.format {
-        LogFormat::Json => builder.event_format(JsonLine).try_init(),
-        LogFormat::Text => builder.with_ansi(output.is_terminal()).try_init(),
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).thread_name("log");
+    let (queue, guard) = builder.finish(Output::new(file, progress.clone()));
+    progress.watch(&queue);
+    let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone()).with_target(false);
+    let lines = match format {
+        LogFormat::Json => lines.event_format(JsonLine).boxed(),
+        LogFormat::Text => lines.with_ansi(output.is_terminal()).boxed(),
     };
+    // Only a second start could find a subscriber here.
+    let _ = tracing_subscriber::registry().with(filter.0.clone()).with(lines).try_init();
     std::panic::set_hook(Box::new(log_panic));
-    Ok(Log(()))
+    Ok(Some(Log { queue, guard: Some(guard) }))
 }
 
-/// Logs where a panic happened, and its text if that is a literal: one that was put together when it happened may hold
+/// Logs where a panic happened, and its text if that is a literal: one that was formatted when it happened may hold
 /// anything, also what must not be logged.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
@@ -61,16 +74,25 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(panic.place = place, panic.message = message, "panic");
 }
 
-/// Log lines that were dropped since the process began, because nobody read them fast enough.
+/// Log lines that were lost since the process began, because nobody read them fast enough or their output refused them.
 #[must_use]
 pub fn lines_dropped() -> u64 {
-    LOG.get().map_or(0, Queue::dropped)
+    PROGRESS.get().map_or(0, Progress::lost)
+}
+
+/// Whole milliseconds, as log lines give durations.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if let Some(queue) = LOG.get() {
-            queue.flush(LAST_LINES);
+        let written =
+            PROGRESS.get().is_some_and(|progress| progress.wait_until_written(&mut self.queue, LAST_LINES));
+        if !written {
+            // The queue's own guard would wait again, and print to the very output that nobody reads.
+            std::mem::forget(self.guard.take());
         }
     }
 }
@@ -92,13 +114,13 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             let canary = "金丝雀";
             catch_unwind(|| panic!("a literal")).unwrap_err();
-            catch_unwind(|| panic!("put together of {canary}")).unwrap_err();
+            catch_unwind(|| panic!("formatted with {canary}")).unwrap_err();
             catch_unwind(|| canary.split_at(1).0.len()).unwrap_err();
         });
         set_hook(before);
         let log = std::fs::read_to_string(written.path()).unwrap();
         assert_eq!(log.lines().count(), 3, "{log}");
         assert_eq!(log.matches("src/telemetry.rs:").count(), 2, "{log}");
-        assert!(log.contains("a literal") && !log.contains("put together") && !log.contains("金"), "{log}");
+        assert!(log.contains("a literal") && !log.contains("formatted") && !log.contains("金"), "{log}");
     }
 }

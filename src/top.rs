@@ -1,32 +1,32 @@
-//! The Taobao Open Platform (TOP) gateway's protocol: how a call is signed and sent, and what an answer means.
+//! The Taobao Open Platform (TOP) gateway's protocol, for any method: how a call is signed and sent, and what comes back.
 //!
-//! In reading order: [`sign`] is the pure signature, [`parameters`] the form that carries it (encoded by [`form`]),
-//! [`request`] the payload inside the form, [`client`] the transport (with a `body` that knows whether it was sent), [`answer`] the reader of what comes back, [`class`] the table from TOP's codes to what they
-//! mean for a push, [`scrub`] what makes TOP's texts fit to be shown.
-//! The only room that names `md5`, and `reqwest` for the way to TOP. It knows nothing of HTTP towards callers,
-//! and does not decide whether a push is tried again.
+//! In reading order: [`sign`] is the pure signature, [`credentials`] makes the signed form, [`client`] calls a [`Method`]
+//! (with a `body` that knows whether it was sent), [`answer`] reads what comes back into an [`Envelope`] or an [`error`],
+//! [`failure`] is the table from TOP's codes to what they mean, [`foreign`] an answer that is not TOP's, [`details`] what callers and operators are told of TOP's
+//! own words, [`scrub`] what makes these fit to be shown. [`time_get`] is the one method that lives here, since it belongs
+//! to no business.
+//!
+//! The only room that names `md5` and, for the way to TOP, `reqwest`. It knows nothing of mediations, nothing of HTTP
+//! towards callers, and does not decide whether a call is made again.
 
 pub mod answer;
 mod body;
-pub mod class;
 pub mod client;
-pub mod form;
-pub mod parameters;
-pub mod request;
+pub mod credentials;
+pub mod details;
+pub mod error;
+pub mod failure;
+pub mod foreign;
+pub mod method;
 pub mod scrub;
 pub mod sign;
+pub mod time_get;
 
-pub use answer::{Answer, Said};
-pub use class::Class;
-pub use client::{Attempt, Client, ClientError, Fault, Route};
-pub use parameters::Credentials;
+pub use answer::{Envelope, Scalar};
+pub use client::{Client, ClientError, Route};
+pub use credentials::Credentials;
+pub use details::UpstreamDetails;
+pub use error::{CallError, Refusal};
+pub use failure::Failure;
+pub use method::{ERROR_ROOT, Method, VERSION};
 pub use sign::SignMethod;
-
-/// The one API that is called: 调解结果推送.
-pub const METHOD: &str = "alibaba.jym.servicecenter.mediation.result.push";
-/// The protocol version, the common parameter `v`.
-pub const VERSION: &str = "2.0";
-/// The member that holds a successful answer: [`METHOD`] with underscores, and `_response`.
-pub const SUCCESS_ROOT: &str = "alibaba_jym_servicecenter_mediation_result_push_response";
-/// The member that holds TOP's refusal.
-pub const ERROR_ROOT: &str = "error_response";

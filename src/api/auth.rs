@@ -1,35 +1,42 @@
 //! Who may push: bearer tokens, RFC 6750.
 
-use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
-use secrecy::ExposeSecret;
+use std::sync::Arc;
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::catalogue::Code;
-use super::problem::Problem;
-use crate::settings::Caller;
+use super::problem::{Code, Problem};
+use crate::settings::Callers;
 
-/// The callers that are known. Without any, everyone who reaches the port is taken.
+/// The callers that are configured. Without any, everyone who reaches the port may push.
 #[derive(Debug, Clone)]
-pub struct Callers(Vec<Caller>);
+pub struct Authenticator(Vec<(Arc<str>, SecretString)>);
 
-impl Callers {
-    /// The callers of the settings.
+impl Authenticator {
+    /// Knows the callers of the settings.
     #[must_use]
-    pub fn new(callers: Vec<Caller>) -> Self {
-        Self(callers)
+    pub fn new(callers: Option<&Callers>) -> Self {
+        let callers = callers.into_iter().flat_map(|callers| &callers.0);
+        Self(callers.map(|caller| (caller.name.as_str().into(), caller.token.clone())).collect())
+    }
+
+    /// Whether no callers are configured.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The caller's name; `None` where no callers are configured.
     ///
     /// # Errors
-    /// `unauthenticated`, in the same words whatever was wrong.
-    pub fn authenticate(&self, request: &HttpRequest) -> Result<Option<&str>, Problem> {
-        if self.0.is_empty() {
+    /// `unauthenticated`, in the same words whatever is wrong.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+        if self.is_open() {
             return Ok(None);
         }
-        let mut headers = request.headers().get_all(AUTHORIZATION);
-        let token = match (headers.next(), headers.next()) {
+        let mut values = headers.get_all(AUTHORIZATION);
+        let token = match (values.next(), values.next()) {
             (Some(value), None) => bearer(value.as_bytes()),
             _ => None,
         };
@@ -40,11 +47,12 @@ impl Callers {
     }
 
     /// Compares with every token to its end, so that the time taken tells nothing about them but their lengths.
-    fn name(&self, token: &[u8]) -> Option<&str> {
-        self.0.iter().fold(None, |found, caller| {
-            let same: Choice = caller.token.expose_secret().as_bytes().ct_eq(token);
-            if same.into() { Some(caller.name.as_str()) } else { found }
-        })
+    fn name(&self, token: &[u8]) -> Option<Arc<str>> {
+        let found = self.0.iter().fold(None, |found, (name, known)| {
+            let same: Choice = known.expose_secret().as_bytes().ct_eq(token);
+            if same.into() { Some(name) } else { found }
+        });
+        found.map(Arc::clone)
     }
 }
 
@@ -57,26 +65,27 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use actix_web::http::header::HeaderValue;
 
     use super::*;
+    use crate::settings::Caller;
 
-    fn callers() -> Callers {
+    fn callers() -> Authenticator {
         let caller = |name: &str, token: &str| Caller { name: name.to_owned(), token: token.into() };
-        Callers::new(vec![
+        Authenticator::new(Some(&Callers(vec![
             caller("wms", "old-token-0123456789"),
             caller("erp", "erp-token-0123456789"),
             caller("wms", "new-token-0123456789"),
-        ])
+        ])))
     }
 
-    fn name(headers: &[&str]) -> Result<Option<String>, Code> {
-        let request = headers
-            .iter()
-            .fold(TestRequest::default(), |request, value| request.append_header((AUTHORIZATION, *value)));
-        let callers = callers();
-        let found = callers.authenticate(&request.to_http_request());
-        found.map(|name| name.map(str::to_owned)).map_err(|problem| problem.code)
+    fn name(values: &[&str]) -> Result<Option<String>, Code> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        }
+        let found = callers().authenticate(&headers);
+        found.map(|name| name.map(|name| name.to_string())).map_err(|problem| problem.code)
     }
 
     #[test]
@@ -88,7 +97,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_unauthenticated() {
-        for headers in [
+        for values in [
             &[][..],
             &[""],
             &["Bearer"],
@@ -100,13 +109,12 @@ mod tests {
             &["erp-token-0123456789"],
             &["Bearer erp-token-0123456789", "Bearer erp-token-0123456789"],
         ] {
-            assert_eq!(name(headers), Err(Code::Unauthenticated), "{headers:?}");
+            assert_eq!(name(values), Err(Code::Unauthenticated), "{values:?}");
         }
     }
 
     #[test]
-    fn without_callers_everyone_is_taken() {
-        let request = TestRequest::default().to_http_request();
-        assert_eq!(Callers::new(Vec::new()).authenticate(&request).unwrap(), None);
+    fn without_callers_everyone_may_push() {
+        assert_eq!(Authenticator::new(None).authenticate(&HeaderMap::new()).unwrap(), None);
     }
 }

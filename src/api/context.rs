@@ -1,18 +1,24 @@
-//! What is known of a request from its first moment: its identifier, the trace it belongs to, when it arrived.
+//! What is known of a request from its first moment: its identifier, the trace it belongs to, when it arrived, which
+//! language its sender reads.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use actix_web::http::header::{HeaderMap, HeaderName};
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::dev::Payload;
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use tokio::time::Instant;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::schema::string;
 
 /// The header that carries a request's identifier, both ways.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that ties a request to a trace, W3C Trace Context section 3.2.
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// The most characters of a caller's own identifier.
-pub const MAX_REQUEST_ID: usize = 128;
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A request's identifier: the caller's, if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,21 +37,33 @@ pub struct Context {
     pub trace_id: Option<TraceId>,
     /// When its head had arrived; deadlines count from here.
     pub arrival: Instant,
+    /// `Accept-Language`.
+    pub accept_language: Option<HeaderValue>,
 }
 
 impl RequestId {
-    /// Takes the caller's identifier, or makes one where that is missing, repeated or not in the allowed form.
+    /// The most characters of a caller's own identifier.
+    pub const MAX: usize = 128;
+    /// The rule, lengths aside, as an ECMA-262 pattern.
+    const PATTERN: &str = "^[A-Za-z0-9._-]+$";
+
+    /// The caller's identifier, or a new one where that is missing, repeated or not in the allowed form.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut given = headers.get_all(&X_REQUEST_ID);
-        match (given.next().and_then(|value| value.to_str().ok()), given.next()) {
-            (Some(text), None) if is_good(text) => Self(text.into()),
+        let mut values = headers.get_all(&X_REQUEST_ID);
+        match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+            (Some(text), None) if Self::is_valid(text) => Self(text.into()),
             _ => Self::new(),
         }
     }
 
     fn new() -> Self {
         Self(base16ct::lower::encode_string(&fastrand::u128(..).to_be_bytes()).into())
+    }
+
+    fn is_valid(text: &str) -> bool {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed)
     }
 
     /// The identifier.
@@ -55,28 +73,34 @@ impl RequestId {
     }
 }
 
-fn is_good(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(allowed)
-}
-
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
+impl PartialSchema for RequestId {
+    fn schema() -> RefOr<Schema> {
+        string(1, Self::MAX, Self::PATTERN).into()
+    }
+}
+
+impl ToSchema for RequestId {}
+
 impl TraceId {
-    /// Takes it from the one `traceparent` of a request. What is not in its form is no trace, and no mistake of the
-    /// request's.
+    /// What [`Self::of`] reads, as an ECMA-262 pattern.
+    const PATTERN: &str = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$";
+
+    /// Reads it from the one `traceparent` of a request. What is not in its form is no trace, and no error of the
+    /// request.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut given = headers.get_all(&TRACEPARENT);
-        let (text, None) = (given.next()?.to_str().ok()?, given.next()) else { return None };
+        let mut values = headers.get_all(&TRACEPARENT);
+        let (text, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
         let mut parts = text.split('-');
         let mut part = |length| parts.next().filter(|part| part.len() == length && is_hex(part));
         let (version, trace, parent, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
-        // Later versions may say more behind.
+        // Later versions may add more.
         let known = version != "ff" && (version != "00" || parts.next().is_none());
         let zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
         (known && !zero(trace) && !zero(parent)).then(|| Self(trace.into()))
@@ -89,7 +113,16 @@ impl TraceId {
     }
 }
 
-/// Digits and small letters alone.
+/// The schema of the header that it is read from.
+impl PartialSchema for TraceId {
+    fn schema() -> RefOr<Schema> {
+        string(55, 512, Self::PATTERN).into()
+    }
+}
+
+impl ToSchema for TraceId {}
+
+/// Lower-case hexadecimal digits alone.
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -97,15 +130,29 @@ fn is_hex(text: &str) -> bool {
 impl Context {
     /// The context of a request that arrives now.
     #[must_use]
-    pub fn arriving(headers: &HeaderMap) -> Self {
-        Self { request_id: RequestId::of(headers), trace_id: TraceId::of(headers), arrival: Instant::now() }
+    pub fn of_arrival(headers: &HeaderMap) -> Self {
+        Self {
+            request_id: RequestId::of(headers),
+            trace_id: TraceId::of(headers),
+            arrival: Instant::now(),
+            accept_language: headers.get(ACCEPT_LANGUAGE).cloned(),
+        }
     }
 
-    /// The context of a request, as it was noted when it arrived.
+    /// The context of a request, as the middleware made it when it arrived.
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
-        let noted = request.extensions().get::<Self>().cloned();
-        noted.unwrap_or_else(|| Self::arriving(request.headers()))
+        let made = request.extensions().get::<Self>().cloned();
+        made.unwrap_or_else(|| Self::of_arrival(request.headers()))
+    }
+}
+
+impl FromRequest for Context {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
     }
 }
 
@@ -123,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_taken_from_a_sound_traceparent_alone() {
+    fn a_trace_is_read_from_a_valid_traceparent_alone() {
         const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
         let good = format!("00-{ID}-00f067aa0ba902b7-01");
         assert_eq!(trace(&[&good]).as_deref(), Some(ID));

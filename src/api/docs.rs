@@ -1,10 +1,4 @@
-//! The documents: OpenAPI from the code, and Swagger UI to read and try it, offline.
-
-mod answers;
-mod document;
-mod examples;
-mod problem_routes;
-mod schemas;
+//! The documents: the OpenAPI document, and Swagger UI to read and try it, offline.
 
 use std::io::Read;
 use std::sync::{Arc, LazyLock};
@@ -13,86 +7,94 @@ use actix_web::http::header::{
     ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, CONTENT_TYPE, Encoding, Header, HeaderValue, LOCATION,
     VARY,
 };
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, get};
 use flate2::read::GzDecoder;
-use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
-use super::body;
-use super::catalogue::Code;
-use super::problem::Problem;
+use super::paths;
+use super::problem::{Code, Problem};
+use super::schema::{AnyObject, AnyObjects, SpecificationVersion};
+use super::state::State;
 
-/// Where the document is served.
-pub const OPENAPI: &str = "/openapi.json";
-/// Where Swagger UI is served.
-pub const SWAGGER_UI: &str = "/swagger-ui/";
-
-/// What the document routes need.
-#[derive(Debug, Clone)]
-pub struct Docs {
-    /// Whether Swagger UI is served.
-    pub swagger_ui: bool,
+/// An OpenAPI 3.1 document, as far as its first level.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used: the document is a text")]
+struct OpenApiDocument {
+    /// The version of the specification.
+    #[schema(value_type = SpecificationVersion)]
+    openapi: String,
+    /// What this interface is.
+    #[schema(value_type = AnyObject)]
+    info: (),
+    /// Where it is served.
+    #[schema(value_type = AnyObjects)]
+    servers: (),
+    /// The operations, by path and method.
+    #[schema(value_type = AnyObject)]
+    paths: (),
+    /// What the operations share.
+    #[schema(value_type = AnyObject)]
+    components: (),
+    /// The groups of operations.
+    #[schema(value_type = AnyObjects)]
+    tags: (),
 }
-
-/// The OpenAPI document, as it is served, printed and committed.
-pub static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the document is built from constants; a test builds it")]
-    let mut document = serde_json::to_value(document::build()).expect("the document serialises");
-    if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
-        info.extend(document::IDENTITY.map(|(name, value)| (name.to_owned(), value.into())));
-    }
-    super::pretty_json(&document)
-});
 
 /// `GET /openapi.json`.
-pub async fn openapi() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, body::MEDIA_TYPE)).body(DOCUMENT.as_str())
+#[utoipa::path(
+    tag = "documents",
+    operation_id = "getOpenApiDocument",
+    summary = "This document",
+    description = "The OpenAPI 3.1 document of this very bridge.",
+    responses((status = 200, description = "The OpenAPI document.", body = OpenApiDocument))
+)]
+#[get("/openapi.json")]
+pub(super) async fn openapi(state: Data<State>) -> HttpResponse {
+    let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    HttpResponse::Ok().insert_header(json).body(state.document.as_str())
 }
 
-/// `GET /` and the path of Swagger UI without its slash: lead there.
-pub async fn home() -> HttpResponse {
-    HttpResponse::TemporaryRedirect().insert_header((LOCATION, SWAGGER_UI)).finish()
+/// `GET /` and the path of Swagger UI without its slash: lead there. Relative, so that a proxy may strip a prefix.
+pub(super) async fn home() -> HttpResponse {
+    let swagger_ui = paths::SWAGGER_UI.trim_start_matches('/');
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, swagger_ui)).finish()
 }
 
 /// `GET /swagger-ui/…`: one of Swagger UI's files.
-pub async fn page(request: HttpRequest) -> HttpResponse {
+pub(super) async fn page(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, Problem> {
     static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+        let document = format!("..{}", paths::OPENAPI);
         // Without "none" the page asks a foreign validator about every document.
-        let config = Config::from(OPENAPI).try_it_out_enabled(true).validator_url("none");
+        let config = Config::from(document).try_it_out_enabled(true).validator_url("none");
         Arc::new(config.display_request_duration(true).persist_authorization(false))
     });
-    let file = request.match_info().get("file").unwrap_or_default();
-    match utoipa_swagger_ui::serve(file, Arc::clone(&CONFIG)) {
-        Ok(Some(found)) => {
-            let mut response = HttpResponse::Ok();
-            response.insert_header((CONTENT_TYPE, found.content_type));
-            if !found.gzpipped {
-                return response.body(found.bytes.into_owned());
-            }
-            response.insert_header((VARY, HeaderValue::from_name(ACCEPT_ENCODING)));
-            if takes_gzip(&request) {
-                response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
-                return response.body(found.bytes.into_owned());
-            }
-            let mut plain = Vec::new();
-            match GzDecoder::new(&*found.bytes).read_to_end(&mut plain) {
-                Ok(_) => response.body(plain),
-                Err(error) => {
-                    tracing::error!(%error, "a file of Swagger UI could not be unpacked");
-                    Problem::internal(false).respond(&request)
-                }
-            }
-        }
-        Ok(None) => Problem::new(Code::NotFound, "Swagger UI has no such file.").respond(&request),
-        Err(error) => {
-            tracing::error!(%error, "Swagger UI's configuration could not be written");
-            Problem::internal(false).respond(&request)
-        }
+    let found = utoipa_swagger_ui::serve(&file, Arc::clone(&CONFIG)).map_err(|error| {
+        tracing::error!(%error, "Swagger UI's configuration could not be written");
+        Problem::internal(false)
+    })?;
+    let found = found.ok_or_else(|| Problem::new(Code::NotFound, "Swagger UI has no such file."))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, found.content_type));
+    if !found.gzpipped {
+        return Ok(response.body(found.bytes.into_owned()));
     }
+    response.insert_header((VARY, HeaderValue::from_name(ACCEPT_ENCODING)));
+    if accepts_gzip(&request) {
+        response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+        return Ok(response.body(found.bytes.into_owned()));
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(&*found.bytes).read_to_end(&mut plain).map_err(|error| {
+        tracing::error!(%error, "a file of Swagger UI could not be unpacked");
+        Problem::internal(false)
+    })?;
+    Ok(response.body(plain))
 }
 
-/// Whether whoever asks can read gzip, RFC 9110 section 12.5.3. Who says nothing is given what everyone can read.
-fn takes_gzip(request: &HttpRequest) -> bool {
+/// Whether the client reads gzip, RFC 9110 section 12.5.3. One that says nothing is given what everyone can read.
+fn accepts_gzip(request: &HttpRequest) -> bool {
     let supported = [Encoding::gzip(), Encoding::identity()];
     let accepted = AcceptEncoding::parse(request).ok();
     accepted.and_then(|accepted| accepted.negotiate(supported.iter())) == Some(Encoding::gzip())

@@ -1,16 +1,35 @@
-//! One envelope for everything that is not a success: RFC 9457, `application/problem+json`.
+//! Everything that is not a success: one type for handlers to return, one shape for callers, RFC 9457,
+//! `application/problem+json`.
+//!
+//! In reading order: [`catalogue`] is the table of problems, [`explanation`] makes whole sentences of a row, [`pages`] serves
+//! them; this file is the problem itself. Handlers return it as an error; the middleware renders it, since only there the
+//! request's identifier, path and language are at hand.
+
+pub mod catalogue;
+pub mod explanation;
+pub mod pages;
 
 use std::borrow::Cow;
+use std::fmt;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ArrayBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
 
-use super::catalogue::Code;
-use super::context::Context;
+use super::context::{Context, RequestId};
+use super::schema::{
+    self, Attempts, PathText, PriorOutcome, ProblemOutcome, ProblemStatus, ProblemType, Sentence, Title,
+};
+use super::{json, paths};
 use crate::delivery::Outcome;
-use crate::mediation::Violation;
-use crate::top::Said;
+use crate::mediation::{Rule, Violation};
+use crate::top::UpstreamDetails;
+pub use catalogue::Code;
+use explanation::Language;
 
 /// The media type of every problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -21,6 +40,8 @@ pub const REPLAYED: (HeaderName, HeaderValue) =
 pub const MAX_ERRORS: usize = 100;
 /// The most characters of a JSON pointer in an answer; longer member names are cut.
 pub const MAX_POINTER: usize = 128;
+/// The most characters of a member's name in a sentence.
+const MAX_NAME: usize = 64;
 
 /// A problem, before it is tied to a request.
 #[derive(Debug)]
@@ -37,73 +58,104 @@ pub struct Problem {
     pub in_doubt: bool,
     /// Whether this is the answer to an earlier push with the same key.
     pub replayed: bool,
-    /// What the request breaks.
+    /// The violations of the request.
     pub errors: Vec<FieldError>,
     /// What TOP said.
-    pub top: Option<Box<TopDetails>>,
+    pub top: Option<Box<UpstreamDetails>>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
     /// `Allow`.
     pub allow: Option<&'static str>,
 }
 
-/// One broken rule and where it was broken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One violated rule; either `pointer` or `parameter` says where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The place.
-    #[serde(flatten)]
-    pub place: Place,
-    /// The rule, [`crate::mediation::Rule::code`].
-    pub code: &'static str,
-    /// What to send instead, in a sentence.
+    /// The place in the body, a JSON pointer (RFC 6901); empty for the body itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = pointer_schema)]
+    pub pointer: Option<String>,
+    /// The path parameter or header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = parameter_schema)]
+    pub parameter: Option<&'static str>,
+    /// The rule.
+    pub code: Rule,
+    /// What to send instead.
+    #[schema(value_type = Sentence)]
     pub detail: String,
 }
 
-/// Where a rule was broken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// In the body: a JSON pointer, RFC 6901.
-    Pointer(String),
-    /// In the path or a header: its name.
-    Parameter(&'static str),
+/// The path parameter that names a case.
+pub const CASE_ID: &str = "case_id";
+/// The header by which a caller makes retries safe.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+fn pointer_schema() -> RefOr<Schema> {
+    let pattern = "^(?:/(?:[^/~]|~[01])*)?$";
+    let description = "The place in the body, a JSON pointer (RFC 6901); empty for the body itself.";
+    let pointer = schema::string(0, MAX_POINTER, pattern).description(Some(description));
+    pointer.examples([serde_json::json!("/completed_time")]).into()
 }
 
-/// TOP's own words in an answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct TopDetails {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sub_code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sub_msg: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state_code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
+fn parameter_schema() -> RefOr<Schema> {
+    schema::words([CASE_ID, IDEMPOTENCY_KEY]).description(Some("The path parameter or header.")).into()
 }
 
-/// The wire form.
-#[derive(Serialize)]
-struct ProblemBody<'a> {
+fn errors_schema() -> RefOr<Schema> {
+    let items = Ref::from_schema_name(FieldError::name());
+    let errors = ArrayBuilder::new().items(items).min_items(Some(1)).max_items(Some(MAX_ERRORS));
+    errors.description(Some("All violations of the request.")).into()
+}
+
+/// Anything that is not a success, RFC 9457.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody<'a> {
+    /// Names the kind of problem, and leads to its explanation.
+    #[schema(value_type = ProblemType)]
     r#type: String,
-    title: &'a str,
+    /// The kind in a few words, in the language that `Accept-Language` prefers.
+    #[schema(value_type = Title)]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(value_type = ProblemStatus)]
     status: u16,
+    /// This one, in a sentence or two.
+    #[schema(value_type = PathText)]
     detail: &'a str,
+    /// The path that was asked for.
+    #[schema(value_type = PathText)]
     instance: &'a str,
-    code: &'a str,
-    outcome: &'a str,
+    /// The kind, for programs.
+    code: Code,
+    /// `rejected`: TOP decided and said no. `not_executed`: proven, TOP's back end did not see this push. `unknown`: it may
+    /// have been executed.
+    #[schema(value_type = ProblemOutcome)]
+    outcome: Outcome,
+    /// Whether the same request may succeed later.
     retryable: bool,
+    /// Who has to act: the caller, the bridge's operator, or nobody, where it passes by itself.
+    actor: catalogue::Actor,
+    /// The request's identifier, as in `X-Request-Id`.
+    #[schema(value_type = RequestId)]
     request_id: &'a str,
+    /// Calls to TOP that were begun; 0 under a ban.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Attempts, required = false)]
     attempts: Option<u32>,
+    /// Set where an earlier push with the same `Idempotency-Key` may have been executed, too.
     #[serde(skip_serializing_if = "Option::is_none")]
-    prior_outcome: Option<&'static str>,
+    #[schema(value_type = PriorOutcome, required = false)]
+    prior_outcome: Option<Outcome>,
+    /// All violations of the request.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(schema_with = errors_schema, required = false)]
     errors: &'a [FieldError],
+    /// What TOP said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    top: Option<&'a TopDetails>,
+    #[schema(value_type = UpstreamDetails, required = false)]
+    top: Option<&'a UpstreamDetails>,
 }
 
 impl Problem {
@@ -124,20 +176,22 @@ impl Problem {
         }
     }
 
-    /// `validation_failed` for all that a request breaks.
+    /// `validation_failed` with all violations of a request.
     #[must_use]
     pub fn validation(mut errors: Vec<FieldError>) -> Self {
         let listed = errors.len().min(MAX_ERRORS);
         let detail = match errors.len() {
-            1 => "The request breaks 1 rule.".to_owned(),
-            all if all > listed => format!("The request breaks {all} rules; the first {listed} are listed."),
-            all => format!("The request breaks {all} rules."),
+            1 => "The request has 1 violation.".to_owned(),
+            all if all > listed => {
+                format!("The request has {all} violations; the first {listed} are listed.")
+            }
+            all => format!("The request has {all} violations."),
         };
         errors.truncate(MAX_ERRORS);
         Self { errors, ..Self::new(Code::ValidationFailed, detail) }
     }
 
-    /// A fault of the bridge. `begun` tells whether a call to TOP had begun: then nobody knows its outcome.
+    /// An error of the bridge. `begun` tells whether a call to TOP had begun: then nobody knows its outcome.
     #[must_use]
     pub fn internal(begun: bool) -> Self {
         let outcome = if begun { Outcome::Unknown } else { Outcome::NotExecuted };
@@ -146,18 +200,35 @@ impl Problem {
         Self { outcome, ..Self::new(Code::InternalError, detail) }
     }
 
-    /// The answer to `request`.
+    /// The answer to a body that did not arrive in whole.
     #[must_use]
-    pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
-        self.render(&Context::of(request), request.path())
+    pub fn broken_off() -> Self {
+        Self::new(Code::MalformedJson, "The body broke off, or its transfer coding is wrong.")
+    }
+
+    /// The answer to a push that this process has no time for.
+    #[must_use]
+    pub fn shutting_down() -> Self {
+        let detail = "This process is shutting down and accepts no more pushes; nothing was sent.";
+        Self::new(Code::ShuttingDown, detail)
+    }
+
+    /// `method_not_allowed` for a method that a path does not have.
+    #[must_use]
+    pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
+        let detail = format!("{method} is not available here; use {allow}.");
+        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
     /// The answer to the request that `context` tells of, at `path`.
     #[must_use]
     pub fn render(&self, context: &Context, path: &str) -> HttpResponse {
-        let entry = self.code.entry();
-        let mut response = HttpResponse::build(entry.status);
-        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)));
+        let language = Language::preferred(context.accept_language.as_ref());
+        let mut response = HttpResponse::build(self.code.entry().status);
+        response
+            .insert_header((header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)))
+            .insert_header((header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())))
+            .insert_header((header::VARY, HeaderValue::from_static("Accept-Language")));
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
@@ -170,81 +241,87 @@ impl Problem {
         if self.code == Code::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
-        response.body(self.body(context, path))
+        response.body(json::compact(&self.body(context, path, language)))
     }
 
-    /// The body of the answer.
-    #[must_use]
-    pub fn body(&self, context: &Context, path: &str) -> String {
+    pub(super) fn body<'a>(
+        &'a self,
+        context: &'a Context,
+        path: &'a str,
+        language: Language,
+    ) -> ProblemBody<'a> {
         let entry = self.code.entry();
-        let body = ProblemBody {
+        ProblemBody {
             r#type: type_of(self.code),
-            title: entry.en.title,
+            title: language.title(self.code),
             status: entry.status.as_u16(),
             detail: &self.detail,
             instance: path,
-            code: entry.name,
-            outcome: self.outcome.name(),
+            code: self.code,
+            outcome: self.outcome,
             retryable: entry.retryable,
+            actor: entry.actor,
             request_id: context.request_id.as_str(),
             attempts: self.attempts,
-            prior_outcome: prior_outcome(self.in_doubt),
+            prior_outcome: self.in_doubt.then_some(Outcome::Unknown),
             errors: &self.errors,
             top: self.top.as_deref(),
-        };
-        super::json(&body)
+        }
     }
 }
 
-/// The member `prior_outcome` of an answer: set where an earlier push with the same key may have been executed.
-#[must_use]
-pub fn prior_outcome(in_doubt: bool) -> Option<&'static str> {
-    in_doubt.then(|| Outcome::Unknown.name())
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.entry().status
+    }
+
+    /// Only the status: the middleware renders the rest.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
 }
 
 /// The URI reference that names a kind of problem.
 #[must_use]
 pub fn type_of(code: Code) -> String {
-    format!("/problems/{}", code.entry().name)
+    format!("{}/{}", paths::PROBLEMS, code.name())
 }
 
 impl FieldError {
     /// A violation in the member `name` of the body.
     #[must_use]
     pub fn in_member(name: &str, violation: &Violation) -> Self {
-        let shown = bounded(name, 64).replace(char::is_control, "\u{fffd}");
-        Self::new(Place::Pointer(pointer(name)), &shown, violation)
+        let shown = bounded(name, MAX_NAME).replace(char::is_control, "\u{fffd}");
+        Self { pointer: Some(pointer(name)), ..Self::new(&shown, violation) }
     }
 
     /// A violation by the body as a whole.
     #[must_use]
     pub fn in_body(violation: &Violation) -> Self {
-        Self::new(Place::Pointer(String::new()), "the body", violation)
+        Self { pointer: Some(String::new()), ..Self::new("the body", violation) }
     }
 
     /// A violation in the path parameter or header `name`.
     #[must_use]
     pub fn in_parameter(name: &'static str, violation: &Violation) -> Self {
-        Self::new(Place::Parameter(name), name, violation)
+        Self { parameter: Some(name), ..Self::new(name, violation) }
     }
 
-    fn new(place: Place, subject: &str, violation: &Violation) -> Self {
-        Self { place, code: violation.rule.code(), detail: format!("{subject} {}", violation.detail) }
+    fn new(subject: &str, violation: &Violation) -> Self {
+        let detail = format!("{subject} {}", violation.detail);
+        Self { pointer: None, parameter: None, code: violation.rule, detail }
     }
-}
 
-impl From<Said> for TopDetails {
-    fn from(said: Said) -> Self {
-        let Said { code, sub_code, sub_msg, state_code, request_id } = said;
-        Self { code, sub_code, sub_msg, state_code, request_id }
-    }
-}
-
-impl TopDetails {
-    /// Whether TOP said nothing at all.
+    /// Whether both are about the same place.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    pub fn is_at_place_of(&self, other: &Self) -> bool {
+        (&self.pointer, self.parameter) == (&other.pointer, other.parameter)
     }
 }
 
@@ -253,7 +330,7 @@ fn pointer(name: &str) -> String {
     let mut pointer = String::from("/");
     let mut length = 1;
     for character in name.chars() {
-        let (piece, more) = match character {
+        let (escape, more) = match character {
             '~' => ("~0", 2),
             '/' => ("~1", 2),
             _ => ("", 1),
@@ -264,7 +341,7 @@ fn pointer(name: &str) -> String {
             break;
         }
         length += more;
-        if piece.is_empty() { pointer.push(character) } else { pointer.push_str(piece) }
+        if escape.is_empty() { pointer.push(character) } else { pointer.push_str(escape) }
     }
     pointer
 }
@@ -281,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_is_whole_and_short() {
+    fn a_pointer_is_valid_and_short() {
         assert_eq!(pointer("a/b~c"), "/a~1b~0c");
         assert_eq!(pointer(""), "/");
         let long = pointer(&format!("{}{}", "a".repeat(125), "~".repeat(9)));

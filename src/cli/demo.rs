@@ -8,12 +8,12 @@ use actix_web::rt::System;
 use reqwest::Method;
 use tokio::sync::watch;
 
-use super::serve::{for_people, signals};
-use super::{Failure, http};
+use super::failure::Failure;
+use super::http;
+use super::serve::{log_for_people, signals};
 use crate::sandbox;
 use crate::server::{self, Application};
 use crate::settings::Settings;
-use crate::telemetry;
 
 /// The made-up application key of demonstration and sandbox.
 pub(super) const APP_KEY: &str = "12345678";
@@ -26,7 +26,7 @@ const RESULT: &str = r#"{"result":"success","work_number":"123123","completed_ti
 
 /// Runs the demonstration.
 pub(super) fn demo(bind: SocketAddr) -> Result<(), Failure> {
-    let _log = telemetry::init(&for_people(), &io::stderr())?;
+    let _log = log_for_people(&io::stderr())?;
     System::new().block_on(run(bind))
 }
 

@@ -1,45 +1,50 @@
 //! `serve` and `sandbox`: run until a signal comes.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 
 use actix_web::rt::System;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::sandbox;
 use crate::server::{self, Application};
-use crate::settings::{IdempotencyStore, LogFormat, LogSettings, Settings};
-use crate::telemetry;
+use crate::settings::{IdempotencyStore, LogFilter, LogFormat, Settings};
+use crate::telemetry::{self, Log};
 
 /// Runs the bridge as the environment says.
 pub(super) fn serve() -> Result<(), Failure> {
     let settings = Settings::from_environment().map_err(Failure::Refused)?;
-    let _log = telemetry::init(&settings.log, &io::stdout())?;
+    let _log = telemetry::init(&settings.bridge_log, settings.bridge_log_format, &io::stdout())?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
     // A push under way takes two descriptors; the customary soft limit of 1024 would be met early.
     if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
         tracing::warn!(%error, "the limit of open files stays as it was");
     }
     System::new().block_on(async {
-        let listener = server::listen(settings.bind).map_err(|error| taken(settings.bind, &error))?;
+        let listener = server::listen(settings.bridge_bind).map_err(|error| taken(settings.bridge_bind, &error))?;
         let application = Application::build(&settings, listener)?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             address = %application.address(),
-            gateway = %settings.top.gateway_url,
-            workers = settings.workers,
-            callers = settings.callers.len(),
+            gateway = %settings.top_gateway_url,
+            workers = settings.bridge_workers,
+            callers = settings.bridge_callers.as_ref().map(ToString::to_string),
             "listening"
         );
-        let keys = match settings.idempotency.store {
+        let keys = match settings.bridge_idempotency {
             IdempotencyStore::Off => "a push that carries a key is refused",
             IdempotencyStore::Memory => {
-                "keys are kept in this process: they serve one replica and go when it stops; several need Redis"
+                "keys are kept in this process: they serve one replica and end with it; several replicas need Redis"
             }
             IdempotencyStore::Redis => "keys are kept in Redis, shared by all replicas that use it",
         };
-        tracing::info!(ttl = ?settings.idempotency.ttl, "Idempotency-Key: {keys}");
+        tracing::info!(ttl = ?settings.bridge_idempotency_ttl, "Idempotency-Key: {keys}");
         let (stop, at_once) = signals()?;
         tokio::select! {
             ended = application.run_until_stopped(stop) => Ok(ended?),
@@ -50,7 +55,7 @@ pub(super) fn serve() -> Result<(), Failure> {
 
 /// Runs the simulated gateway.
 pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), Failure> {
-    let _log = telemetry::init(&for_people(), &io::stdout())?;
+    let _log = log_for_people(&io::stdout())?;
     System::new().block_on(async {
         let listener = server::listen(bind).map_err(|error| taken(bind, &error))?;
         tracing::info!(
@@ -63,9 +68,11 @@ pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), F
     })
 }
 
-/// Logging for a terminal.
-pub(super) fn for_people() -> LogSettings {
-    LogSettings { directives: "info,actix_server=warn".to_owned(), format: LogFormat::Text }
+/// Starts logging for a terminal.
+pub(super) fn log_for_people(output: &(impl AsFd + IsTerminal)) -> io::Result<Option<Log>> {
+    let targets =
+        Targets::new().with_default(LevelFilter::INFO).with_target("actix_server", LevelFilter::WARN);
+    telemetry::init(&LogFilter(targets), LogFormat::Text, output)
 }
 
 /// Ready at the first SIGTERM or SIGINT, and at the second.

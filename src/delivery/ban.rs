@@ -1,14 +1,15 @@
 //! What TOP forbade for a while, honoured by every worker.
 //!
-//! Calling during a ban is pointless and may lengthen it. But a ban of hours can be lifted early, so in one
-//! longer than a minute a probe a minute goes through, and ends it if TOP answers without throttling.
+//! Calling during a ban is pointless and may lengthen it. But a ban of hours can be lifted early, so in one longer than a
+//! minute a probe a minute goes through, and ends the ban if TOP answers without throttling.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::top::{Attempt, Class};
+use super::method::Attempt;
+use crate::top::Failure;
 
 /// How often a probe goes through; shorter bans have none.
 const PROBE_EVERY: Duration = Duration::from_mins(1);
@@ -32,7 +33,7 @@ pub enum Admission {
     Probe,
     /// There is one.
     Banned {
-        /// How long it goes on.
+        /// How long it lasts.
         remaining: Duration,
     },
 }
@@ -56,41 +57,30 @@ impl Ban {
         }
     }
 
-    /// How long the ban goes on at `now`; zero without one.
+    /// How long the ban lasts at `now`; zero without one.
     pub fn remaining(&self, now: Instant) -> Duration {
         self.lock().map_or(Duration::ZERO, |state| state.until.saturating_duration_since(now))
     }
 
-    /// Learns from a call that ended at `now`. Of several bans the one that lasts longest counts; a probe that
-    /// TOP answered without throttling ends it.
+    /// Learns from a call that ended at `now`. A probe that TOP answers ends the ban, or, with another ban, begins that one.
+    /// Of the bans that other calls are told, the one that lasts longest counts.
     pub fn learn(&self, admission: Admission, attempt: &Attempt, now: Instant) {
-        match attempt.class {
-            Class::RateLimited { ban: Some(length) } if !length.is_zero() => {
-                let mut ban = self.lock();
-                let until = ban.map_or(now + length, |state| state.until.max(now + length));
-                let probe = (until - now > PROBE_EVERY).then(|| now + PROBE_EVERY);
-                let next_probe = ban.and_then(|state| state.next_probe).or(probe);
-                *ban = Some(State { until, next_probe });
-            }
-            Class::RateLimited { .. } => {}
-            Class::Accepted
-            | Class::Rejected
-            | Class::AccessDenied
-            | Class::InvalidTimestamp
-            | Class::Unreachable
-            | Class::Timeout
-            | Class::SystemError
-            | Class::Unavailable
-            | Class::BadResponse => {
-                if admission == Admission::Probe && attempt.answered {
-                    *self.lock() = None;
-                }
-            }
+        let is_probe = admission == Admission::Probe;
+        if let Err(Failure::RateLimited { ban }) = attempt.outcome {
+            let Some(length) = ban.filter(|length| !length.is_zero()) else { return };
+            let mut ban = self.lock();
+            let earlier = ban.filter(|_| !is_probe);
+            let until = earlier.map_or(now + length, |state| state.until.max(now + length));
+            let probe = (until - now > PROBE_EVERY).then(|| now + PROBE_EVERY);
+            let next_probe = earlier.and_then(|state| state.next_probe).or(probe);
+            *ban = Some(State { until, next_probe });
+        } else if is_probe && attempt.from_top {
+            *self.lock() = None;
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
-        // The state is whole at every moment, also where a holder panicked.
+        // The state is valid at every moment, also where a holder panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -98,14 +88,14 @@ impl Ban {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::Said;
+    use crate::top::UpstreamDetails;
 
-    fn attempt(class: Class, answered: bool) -> Attempt {
-        Attempt { class, said: Said::default(), answered, date: None, fault: None }
+    fn attempt(outcome: Result<(), Failure>, from_top: bool) -> Attempt {
+        Attempt { outcome, upstream: UpstreamDetails::default(), from_top, date: None, error: None }
     }
 
     fn limited(seconds: u64) -> Attempt {
-        attempt(Class::RateLimited { ban: Some(Duration::from_secs(seconds)) }, true)
+        attempt(Err(Failure::RateLimited { ban: Some(Duration::from_secs(seconds)) }), true)
     }
 
     fn banned(seconds: u64) -> Admission {
@@ -134,14 +124,28 @@ mod tests {
         assert_eq!(ban.admit(after(start, 59)), banned(941));
         assert_eq!(ban.admit(after(start, 60)), Admission::Probe);
         assert_eq!(ban.admit(after(start, 60)), banned(940));
-        ban.learn(Admission::Probe, &limited(940), after(start, 61));
-        assert_eq!(ban.admit(after(start, 119)), banned(882));
+        ban.learn(Admission::Probe, &limited(940), after(start, 60));
+        assert_eq!(ban.admit(after(start, 119)), banned(881));
         assert_eq!(ban.admit(after(start, 120)), Admission::Probe);
-        ban.learn(Admission::Probe, &attempt(Class::Unreachable, false), after(start, 121));
-        assert_eq!(ban.admit(after(start, 121)), banned(880));
+        ban.learn(Admission::Probe, &attempt(Err(Failure::Unreachable), false), after(start, 121));
+        assert_eq!(ban.admit(after(start, 121)), banned(879));
         assert_eq!(ban.admit(after(start, 180)), Admission::Probe);
-        ban.learn(Admission::Probe, &attempt(Class::SystemError, true), after(start, 181));
+        ban.learn(Admission::Probe, &attempt(Err(Failure::SystemError), true), after(start, 181));
         assert_eq!(ban.admit(after(start, 181)), Admission::Free);
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_is_answered_with_another_ban_begins_that_one() {
+        let (ban, start) = (Ban::default(), Instant::now());
+        ban.learn(Admission::Free, &limited(31_000), start);
+        assert_eq!(ban.admit(after(start, 60)), Admission::Probe);
+        ban.learn(Admission::Probe, &limited(200), after(start, 61));
+        assert_eq!(ban.admit(after(start, 62)), banned(199));
+        assert_eq!(ban.admit(after(start, 120)), banned(141), "the next probe is a minute after the new ban");
+        assert_eq!(ban.admit(after(start, 121)), Admission::Probe);
+        ban.learn(Admission::Probe, &limited(5), after(start, 122));
+        assert_eq!(ban.admit(after(start, 126)), banned(1));
+        assert_eq!(ban.admit(after(start, 127)), Admission::Free);
     }
 
     #[tokio::test]
@@ -149,15 +153,15 @@ mod tests {
         let (ban, start) = (Ban::default(), Instant::now());
         ban.learn(Admission::Free, &limited(100), start);
         ban.learn(Admission::Free, &limited(2), start);
-        ban.learn(Admission::Free, &attempt(Class::Accepted, true), start);
-        ban.learn(Admission::Free, &attempt(Class::RateLimited { ban: None }, true), start);
+        ban.learn(Admission::Free, &attempt(Ok(()), true), start);
+        ban.learn(Admission::Free, &attempt(Err(Failure::RateLimited { ban: None }), true), start);
         assert_eq!(ban.admit(start), banned(100));
     }
 
     #[tokio::test]
     async fn throttling_without_a_number_is_no_ban() {
         let (ban, start) = (Ban::default(), Instant::now());
-        ban.learn(Admission::Free, &attempt(Class::RateLimited { ban: None }, true), start);
+        ban.learn(Admission::Free, &attempt(Err(Failure::RateLimited { ban: None }), true), start);
         ban.learn(Admission::Free, &limited(0), start);
         assert_eq!(ban.admit(start), Admission::Free);
     }

@@ -1,19 +1,20 @@
 //! Idempotency-Keys: what makes a retry as safe as can be promised before a gateway that has no such thing.
 //!
-//! A key belongs to one caller and one case, its *slot*. A push that comes with one first claims the slot; what
-//! became of it is settled there afterwards:
+//! A key belongs to one caller and one case, its *slot*. A push that comes with one first claims the slot; what became of
+//! it is recorded there afterwards:
 //!
 //! | the slot holds | a push with the same request | with another request |
 //! | --- | --- | --- |
-//! | nothing | claims it and runs | the same |
-//! | a live claim | [`Standing::InFlight`] | [`Standing::Reused`] |
-//! | no claim, undecided: unknown, or its holder died | claims it and runs, in doubt | [`Standing::Reused`] |
-//! | a verdict of TOP | [`Standing::Decided`]: replayed | [`Standing::Reused`] |
+//! | nothing | acquires it and runs | the same |
+//! | a live claim | [`Claim::InFlight`] | [`Claim::Reused`] |
+//! | no claim, undecided: unknown, or its holder died | acquires it and runs, in doubt | [`Claim::Reused`] |
+//! | a decision of TOP | [`Claim::Completed`]: replayed | [`Claim::Reused`] |
 //!
-//! Settling forgets the slot where `not_executed` is proven and there was no doubt before, else it stays
-//! undecided until TOP decides. There are two life-times: a claim lives a little longer than its push can, what
-//! was settled lives as long as the operator wants. A holder that dies leaves an undecided slot behind.
+//! A push that is proven not to be executed releases the slot if there was no doubt before; else the slot stays undecided
+//! until TOP decides. There are two life-times: a claim lives a little longer than its push can, what was recorded lives as
+//! long as the operator wants. A holder that dies leaves an undecided slot behind.
 
+mod claim;
 mod key;
 mod memory;
 mod redis;
@@ -23,22 +24,24 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use strum::{IntoStaticStr, VariantNames};
 use tokio::time::Instant;
 
 use super::outcome::Outcome;
-use crate::top::Said;
+use crate::top::UpstreamDetails;
+pub use claim::{Acquired, Claim, Completed, Decision, Slot};
+use claim::{Lives, Settlement};
 pub use key::IdempotencyKey;
 pub use memory::Memory;
 pub use redis::{Redis, RedisAddress, StoreError};
 
-/// How long a claim outlives the deadline of its push: time to settle, no more. A holder that died blocks its
+/// How long a claim outlives the deadline of its push: time to record the outcome, no more. A holder that died blocks its
 /// key until then.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Keeps the keys of one bridge, or, with Redis, of all its replicas.
-#[derive(Debug, Clone)]
+/// The keys of one bridge, or, with Redis, of all its replicas.
+#[derive(Debug)]
 pub struct Keys {
     store: Store,
     digests: Digests,
@@ -46,97 +49,61 @@ pub struct Keys {
 }
 
 /// Where slots are kept.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Store {
     /// In this process.
     Memory(Arc<Memory>),
     /// Shared by replicas.
-    Redis(Redis),
+    Redis(Box<Redis>),
 }
 
-/// One key of one caller for one case, and the request that came with it. Nothing in it can be read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slot {
-    /// A digest of caller, case and key.
-    place: Hash,
-    /// A keyed digest of the normalised request.
-    request: Hash,
+impl Store {
+    /// A store in this process, which its workers share.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::Memory(Arc::default())
+    }
+
+    /// A store in Redis; nothing is connected yet.
+    #[must_use]
+    pub fn redis(address: RedisAddress) -> Self {
+        Self::Redis(Box::new(Redis::new(address)))
+    }
+
+    /// The same store for another worker: a connection belongs to one thread, so that no push wakes another.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        match self {
+            Self::Memory(memory) => Self::Memory(Arc::clone(memory)),
+            Self::Redis(redis) => Self::Redis(Box::new(redis.for_worker())),
+        }
+    }
 }
 
-/// A SHA-256 digest or code.
-type Hash = [u8; 32];
-
-/// Tells one claim from all others.
-type Token = u128;
-
-/// How a push stands to its slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// The slot is claimed: run, then settle.
-    Ours(Claim),
-    /// Another push with the same request holds it.
+/// How the Idempotency-Key of a push stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum KeyStanding {
+    /// It came for the first time, or what came before is forgotten.
+    New,
+    /// An earlier push with it may have been executed.
+    InDoubt,
+    /// TOP had decided; the answer was repeated.
+    Replayed {
+        /// Whether an earlier push than the one that TOP decided on may have been executed, too.
+        in_doubt: bool,
+    },
+    /// Another push with it was in flight.
     InFlight,
     /// It belongs to another request.
     Reused,
-    /// TOP has decided on the same request before.
-    Decided(Verdict),
-}
-
-/// A slot that is held by one push.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    slot: Slot,
-    token: Token,
-    /// Whether an earlier push with this key may have been executed.
-    pub in_doubt: bool,
-}
-
-/// What TOP decided on a push: as much of it as its answer needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// Which way.
-    pub decision: Decision,
-    /// Calls to TOP.
-    pub attempts: u32,
-    /// Whether an earlier push with the key may have been executed, too.
-    pub in_doubt: bool,
-    /// What TOP said that the answer repeats.
-    pub said: Said,
-}
-
-/// TOP's decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// TOP executed the push.
-    Accepted,
-    /// TOP said no.
-    Rejected,
-}
-
-/// What is left in a slot when its push is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Settlement {
-    /// Nothing: the push was proven not to be executed.
-    Forget,
-    /// The doubt: the push may have been executed.
-    Keep,
-    /// TOP's verdict.
-    Decide(Verdict),
-}
-
-/// The life-times of what a claim writes.
-#[derive(Debug, Clone, Copy)]
-struct Lives {
-    /// Of the claim.
-    claim: Duration,
-    /// Of the slot, in case that nobody settles it.
-    slot: Duration,
+    /// The store could not tell.
+    Unavailable,
 }
 
 impl Keys {
-    /// Keys in `store`, each remembered for `ttl` after it was settled. Replicas that share a store must have
-    /// the same `app_key` and `app_secret`.
+    /// Keys in `store`, each remembered for `ttl` after its outcome was recorded. Replicas that share a store must have the
+    /// same `app_key` and `app_secret`.
     #[must_use]
     pub fn new(store: Store, app_key: &str, app_secret: &SecretString, ttl: Duration) -> Self {
         Self { store, digests: Digests::new(app_key, app_secret), ttl }
@@ -145,14 +112,14 @@ impl Keys {
     /// The slot of `key` as `caller` uses it for `case_id`, and of the request `req`, the payload as TOP gets it.
     #[must_use]
     pub fn slot(&self, caller: Option<&str>, case_id: &str, key: &IdempotencyKey, req: &str) -> Slot {
-        let Digests { place, request } = self.digests.clone();
+        let Digests { location, request } = self.digests.clone();
         // Each part with its length before it, so that no two lists of parts run into one.
         let parts = [caller.unwrap_or_default(), case_id, key.as_str()];
-        let place = parts
+        let location = parts
             .iter()
-            .fold(place, |digest, part| digest.chain_update(part.len().to_be_bytes()).chain_update(part));
+            .fold(location, |digest, part| digest.chain_update(part.len().to_be_bytes()).chain_update(part));
         Slot {
-            place: place.finalize().into(),
+            location: location.finalize().into(),
             request: request.chain_update(req).finalize().into_bytes().into(),
         }
     }
@@ -161,7 +128,7 @@ impl Keys {
     ///
     /// # Errors
     /// When the store cannot be used; then nothing may be pushed.
-    pub async fn claim(&self, slot: Slot, deadline: Instant) -> Result<Standing, StoreError> {
+    pub async fn claim(&self, slot: Slot, deadline: Instant) -> Result<Claim, StoreError> {
         let claim = deadline.saturating_duration_since(Instant::now()) + GRACE;
         let lives = Lives { claim, slot: claim + self.ttl };
         let token = fastrand::u128(..);
@@ -171,42 +138,44 @@ impl Keys {
         }
     }
 
-    /// Leaves in a claimed slot what its push came to. `Ok(false)` means that the slot has gone to another push
-    /// since, because this one took longer than its claim lived; nothing is changed then.
+    /// Records in an acquired slot what its push came to. `Ok(false)` means that another push has acquired the slot since,
+    /// because this one took longer than its claim lived; nothing is changed then.
     ///
     /// # Errors
     /// When the store cannot be used: the slot stays undecided.
-    pub async fn settle(&self, claim: &Claim, end: &Settled<'_>) -> Result<bool, StoreError> {
-        let settlement = end.settlement(claim.in_doubt);
+    pub async fn settle(&self, acquired: &Acquired, end: Completion<'_>) -> Result<bool, StoreError> {
+        let settlement = end.settlement(acquired.in_doubt);
         match &self.store {
-            Store::Memory(memory) => Ok(memory.settle(claim, settlement, self.ttl, Instant::now())),
-            Store::Redis(redis) => redis.settle(claim, &settlement, self.ttl).await,
+            Store::Memory(memory) => Ok(memory.settle(acquired, settlement, self.ttl, Instant::now())),
+            Store::Redis(redis) => redis.settle(acquired, &settlement, self.ttl).await,
         }
     }
 }
 
 /// What a push came to, as far as its slot is concerned.
 #[derive(Debug, Clone, Copy)]
-pub struct Settled<'a> {
+pub struct Completion<'a> {
     /// Whether it was executed.
     pub outcome: Outcome,
     /// Calls to TOP.
     pub attempts: u32,
     /// What TOP said.
-    pub said: &'a Said,
+    pub upstream: &'a UpstreamDetails,
 }
 
-impl Settled<'_> {
-    fn settlement(&self, in_doubt: bool) -> Settlement {
-        let verdict = |decision, said| Verdict { decision, attempts: self.attempts, in_doubt, said };
+impl Completion<'_> {
+    fn settlement(self, in_doubt: bool) -> Settlement {
+        let completed = |decision, upstream| {
+            Settlement::Complete(Completed { decision, attempts: self.attempts, in_doubt, upstream })
+        };
         match self.outcome {
             // The answer to an accepted push does not repeat TOP's message.
             Outcome::Accepted => {
-                Settlement::Decide(verdict(Decision::Accepted, Said { sub_msg: None, ..self.said.clone() }))
+                completed(Decision::Accepted, UpstreamDetails { sub_msg: None, ..self.upstream.clone() })
             }
-            Outcome::Rejected => Settlement::Decide(verdict(Decision::Rejected, self.said.clone())),
-            Outcome::NotExecuted if !in_doubt => Settlement::Forget,
-            Outcome::NotExecuted | Outcome::Unknown => Settlement::Keep,
+            Outcome::Rejected => completed(Decision::Rejected, self.upstream.clone().without_addresses()),
+            Outcome::NotExecuted if !in_doubt => Settlement::Release,
+            Outcome::NotExecuted | Outcome::Unknown => Settlement::MarkUnknown,
         }
     }
 }
@@ -214,19 +183,18 @@ impl Settled<'_> {
 /// The digests by which slots are known, with their first parts taken in.
 #[derive(Clone)]
 struct Digests {
-    place: Sha256,
+    location: Sha256,
     request: Hmac<Sha256>,
 }
 
 impl Digests {
     fn new(app_key: &str, app_secret: &SecretString) -> Self {
-        // The secret signs calls to TOP; here it only keys another key, so that no code of one use is one of the
-        // other.
+        // The secret signs calls to TOP; here it only keys another key, so that no code of one use is one of the other.
         #[expect(clippy::expect_used, reason = "a key for HMAC may have any length")]
         let code = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("any length will do");
         let key = code(app_secret.expose_secret().as_bytes()).chain_update("idempotency v1").finalize();
-        let place = Sha256::new().chain_update(app_key.len().to_be_bytes()).chain_update(app_key);
-        Self { place, request: code(&key.into_bytes()) }
+        let location = Sha256::new().chain_update(app_key.len().to_be_bytes()).chain_update(app_key);
+        Self { location, request: code(&key.into_bytes()) }
     }
 }
 
@@ -251,7 +219,7 @@ mod tests {
     #[test]
     fn a_slot_is_told_apart_by_caller_case_and_key() {
         let keys = keys();
-        let slot = |caller, case, text: &str| keys.slot(caller, case, &key(text), "{}").place;
+        let slot = |caller, case, text: &str| keys.slot(caller, case, &key(text), "{}").location;
         let all = [
             slot(Some("a"), "1", "k"),
             slot(Some("b"), "1", "k"),
@@ -277,24 +245,25 @@ mod tests {
         assert_eq!(slot("secret", "{}"), slot("secret", "{}"));
         assert_ne!(slot("secret", "{}").request, slot("secret", "[]").request);
         assert_ne!(slot("secret", "{}").request, slot("other", "{}").request);
-        assert_eq!(slot("secret", "{}").place, slot("other", "{}").place);
+        assert_eq!(slot("secret", "{}").location, slot("other", "{}").location);
         assert!(!format!("{:?}", keys()).contains("secret"));
     }
 
     #[test]
-    fn what_is_settled_follows_the_outcome_and_the_doubt_before() {
-        let said = Said { sub_msg: Some("why".to_owned()), ..Said::default() };
-        let settle = |outcome, in_doubt| Settled { outcome, attempts: 2, said: &said }.settlement(in_doubt);
-        assert_eq!(settle(Outcome::NotExecuted, false), Settlement::Forget);
-        assert_eq!(settle(Outcome::NotExecuted, true), Settlement::Keep);
-        assert_eq!(settle(Outcome::Unknown, false), Settlement::Keep);
-        assert_eq!(settle(Outcome::Unknown, true), Settlement::Keep);
-        for (outcome, decision, said) in [
-            (Outcome::Accepted, Decision::Accepted, Said::default()),
-            (Outcome::Rejected, Decision::Rejected, said.clone()),
+    fn what_is_recorded_follows_the_outcome_and_the_doubt_before() {
+        let upstream = UpstreamDetails { sub_msg: Some("why".to_owned()), ..UpstreamDetails::default() };
+        let settle =
+            |outcome, in_doubt| Completion { outcome, attempts: 2, upstream: &upstream }.settlement(in_doubt);
+        assert_eq!(settle(Outcome::NotExecuted, false), Settlement::Release);
+        assert_eq!(settle(Outcome::NotExecuted, true), Settlement::MarkUnknown);
+        assert_eq!(settle(Outcome::Unknown, false), Settlement::MarkUnknown);
+        assert_eq!(settle(Outcome::Unknown, true), Settlement::MarkUnknown);
+        for (outcome, decision, upstream) in [
+            (Outcome::Accepted, Decision::Accepted, UpstreamDetails::default()),
+            (Outcome::Rejected, Decision::Rejected, upstream.clone()),
         ] {
-            let verdict = Verdict { decision, attempts: 2, in_doubt: true, said };
-            assert_eq!(settle(outcome, true), Settlement::Decide(verdict));
+            let completed = Completed { decision, attempts: 2, in_doubt: true, upstream };
+            assert_eq!(settle(outcome, true), Settlement::Complete(completed));
         }
     }
 }

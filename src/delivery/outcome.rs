@@ -1,10 +1,15 @@
 //! The promise that callers build on: whether a push was executed.
 
-use crate::top::Class;
+use serde::Serialize;
+use strum::IntoStaticStr;
 
-/// Whether a push was executed. When in doubt it is [`Self::Unknown`]; a false [`Self::NotExecuted`] is the
-/// worst mistake this program could make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use crate::top::Failure;
+
+/// Whether a push was executed. When in doubt it is [`Self::Unknown`]; a false [`Self::NotExecuted`] is the worst mistake
+/// that this program could make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// TOP executed it.
     Accepted,
@@ -17,31 +22,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Self; 4] = [Self::Accepted, Self::Rejected, Self::NotExecuted, Self::Unknown];
-
-    /// The word in answers and logs.
+    /// What the failure of a call says about its push.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-            Self::NotExecuted => "not_executed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// What a call's class says about its push.
-    #[must_use]
-    pub const fn of(class: Class) -> Self {
-        match class {
-            Class::Accepted => Self::Accepted,
-            Class::Rejected => Self::Rejected,
-            Class::RateLimited { .. }
-            | Class::AccessDenied
-            | Class::InvalidTimestamp
-            | Class::Unreachable => Self::NotExecuted,
-            Class::Timeout | Class::SystemError | Class::Unavailable | Class::BadResponse => Self::Unknown,
+    pub const fn of(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected => Self::Rejected,
+            Failure::RateLimited { .. }
+            | Failure::AccessDenied
+            | Failure::InvalidTimestamp
+            | Failure::Unreachable => Self::NotExecuted,
+            Failure::Timeout | Failure::SystemError | Failure::Unavailable | Failure::BadResponse => {
+                Self::Unknown
+            }
         }
     }
 }

@@ -1,5 +1,10 @@
 //! The identifier of a mediation case, TOP's `mediation_case_id` (调解案件ID).
 
+use serde_json::json;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::schema;
 use std::fmt;
 
 use super::violation::{Rule, Violation};
@@ -14,10 +19,10 @@ impl CaseId {
     /// The whole rule as an ECMA-262 pattern.
     pub const PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
 
-    /// Takes the identifier as it stands after percent-decoding.
+    /// Reads the identifier after percent-decoding.
     ///
     /// # Errors
-    /// Every rule it breaks.
+    /// Every violation.
     pub fn parse(text: &str) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         let length = text.chars().count();
@@ -29,7 +34,7 @@ impl CaseId {
             violations.push(Violation::new(Rule::TooLong, detail));
         }
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
-            let detail = "may hold only the letters A-Z and a-z, digits, \"_\" and \"-\"";
+            let detail = "may contain only the letters A-Z and a-z, digits, \"_\" and \"-\"";
             violations.push(Violation::new(Rule::BadCharacter, detail));
         }
         if violations.is_empty() { Ok(Self(text.to_owned())) } else { Err(violations) }
@@ -48,12 +53,21 @@ impl fmt::Display for CaseId {
     }
 }
 
+impl PartialSchema for CaseId {
+    fn schema() -> RefOr<Schema> {
+        schema::string(1, Self::MAX, Self::PATTERN, "A case (调解案件ID).").examples([json!("DEMO-1")]).into()
+    }
+}
+
+impl ToSchema for CaseId {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rules(text: &str) -> Vec<Rule> {
-        CaseId::parse(text).map_or_else(|found| found.iter().map(|v| v.rule).collect(), |_| Vec::new())
+        CaseId::parse(text)
+            .map_or_else(|violations| violations.iter().map(|v| v.rule).collect(), |_| Vec::new())
     }
 
     #[test]

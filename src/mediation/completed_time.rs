@@ -1,26 +1,31 @@
 //! When a mediation ended (结束时间): three spellings in, one time in GMT+8 out.
 //!
-//! The grammar is checked here, byte by byte, before the date library sees a number: date parsers accept
-//! more spellings than anyone expects, and some drop an offset without a word.
+//! The grammar is checked here, byte by byte, before the date library sees a number: date parsers accept more spellings
+//! than anyone expects, and some drop an offset silently.
 
 mod pattern;
 
+use serde_json::json;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::schema;
 use std::fmt;
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
-use super::gmt8::Gmt8;
 use super::violation::{Rule, Violation};
+use crate::gmt8::Gmt8;
 
 /// The time at which a mediation ended, always GMT+8, to the second, in the years 2000 to 2099.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompletedTime(Gmt8);
 
 impl CompletedTime {
-    /// The first year that is taken, after conversion to GMT+8; earlier ones are other languages' zero dates.
+    /// The first year that is accepted, after conversion to GMT+8; earlier ones are other languages' zero dates.
     pub const FIRST_YEAR: i16 = 2000;
-    /// The last year that is taken, after conversion to GMT+8.
+    /// The last year that is accepted, after conversion to GMT+8.
     pub const LAST_YEAR: i16 = 2099;
     /// The three spellings, each with an example, for messages and documents.
     pub const SPELLINGS: [(&str, &str); 3] = [
@@ -29,7 +34,7 @@ impl CompletedTime {
         ("the same with T, already GMT+8", "2025-11-17T00:00:00"),
     ];
 
-    /// Reads one of the three spellings: RFC 3339 with an offset (converted, the fraction cut), or
+    /// Reads one of the three spellings: RFC 3339 with an offset (converted, the fraction truncated), or
     /// `YYYY-MM-DD HH:MM:SS` with a space or a `T` and no offset (already GMT+8).
     ///
     /// # Errors
@@ -55,10 +60,10 @@ impl fmt::Display for CompletedTime {
 
 fn bad_format() -> Violation {
     let [zoned, top, iso] = CompletedTime::SPELLINGS.map(|(name, example)| format!("{example} ({name})"));
-    Violation::new(Rule::BadFormat, format!("must be spelled as {zoned}, {top} or {iso}"))
+    Violation::new(Rule::BadFormat, format!("must be written as {zoned}, {top} or {iso}"))
 }
 
-/// What the grammar let through: numbers of the right width, not yet a real time.
+/// What matches the grammar: numbers of the right width, not yet a real time.
 struct Spelled {
     date: [i16; 3],
     clock: [i16; 3],
@@ -92,8 +97,8 @@ impl Spelled {
             )
         })?;
         let time = match self.offset {
-            None => Some(Gmt8::of_civil(civil)),
-            Some(offset) => Gmt8::of_offset(civil, offset),
+            None => Some(Gmt8::from_civil(civil)),
+            Some(offset) => Gmt8::from_offset(civil, offset),
         };
         time.ok_or_else(|| Violation::new(Rule::OutOfRange, "must lie within the calendar"))
     }
@@ -133,6 +138,38 @@ fn number(rest: &mut &[u8], digits: usize) -> Option<i16> {
     let (front, behind) = rest.split_at_checked(digits)?;
     *rest = behind;
     front.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0')))
+}
+
+/// The most characters of a time in the document. The bridge takes fractions of any length that fits into a body; a
+/// bound so large would only make tools send bodies that are too large.
+const MAX_TIME: usize = 1024;
+
+/// The form that is sent to TOP and echoed.
+impl PartialSchema for CompletedTime {
+    fn schema() -> RefOr<Schema> {
+        schema::string(19, 19, Self::output_pattern(), "A time in GMT+8 (结束时间).")
+            .examples([json!("2025-11-17 00:00:00")])
+            .into()
+    }
+}
+
+impl ToSchema for CompletedTime {}
+
+impl CompletedTime {
+    /// The spellings that are read.
+    pub(super) fn input_schema() -> RefOr<Schema> {
+        let spellings = Self::SPELLINGS.map(|(name, example)| format!("`{example}` ({name})")).join(", ");
+        let description = format!(
+            "When the mediation ended (结束时间). Three spellings: {spellings}. Years {} to {} in GMT+8. It is sent to \
+             TOP, and echoed, as `YYYY-MM-DD HH:MM:SS` in GMT+8; fractions of a second are cut. The schema leaves out \
+             two things that the bridge accepts: offsets other than UTC and +08:00 on the days around the first and \
+             the last New Year, and fractions of more than a thousand digits.",
+            Self::FIRST_YEAR,
+            Self::LAST_YEAR,
+        );
+        let time = schema::string(19, MAX_TIME, Self::input_pattern(), &description);
+        schema::or_null(time.examples(Self::SPELLINGS.map(|(_, example)| json!(example))).into())
+    }
 }
 
 #[cfg(test)]

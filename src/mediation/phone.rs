@@ -1,11 +1,19 @@
 //! The mediator's telephone number (联系电话).
 
+use serde_json::json;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::schema;
 use std::fmt;
 
+use super::text::BLANK;
 use super::violation::{Rule, Violation};
+use crate::invisible::is_invisible;
 
-/// A telephone number as people write it: 3 to 32 of digits, space, `+ - ( ) # * ,` or `x`, at least 3 of
-/// them digits. It goes to TOP unchanged. Personal data: prints as `138****5678`.
+/// A telephone number as people write it: 3 to 32 of digits, space, `+ - ( ) # * ,` or `x`, at least 3 of them digits. It
+/// goes to TOP unchanged. Personal data: a mobile number prints as `138****5678`, of any other at most a third of the
+/// digits shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MediatorPhone(String);
 
@@ -18,23 +26,27 @@ impl MediatorPhone {
     pub const PATTERN: &str = r"^[ +()#*,x-]*(?:[0-9][ +()#*,x-]*){3}[0-9 +()#*,x-]*$";
     /// What may stand beside digits.
     const SIGNS: &str = " +-()#*,x";
-    /// How many digits stay readable at the front and at the end.
-    const SHOWN: (usize, usize) = (3, 4);
+    /// The digits of a mobile number, without the country.
+    const MOBILE: usize = 11;
+    /// How people write the country before it.
+    const COUNTRIES: [&str; 3] = ["0086", "86", ""];
+    /// The most digits that show at the end of any other number.
+    const MAX_SHOWN: usize = 4;
 
-    /// Takes the number as it stands.
+    /// Checks the number and keeps it as it is.
     ///
     /// # Errors
-    /// Every rule it breaks.
+    /// Every violation.
     pub fn parse(text: String) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         let length = text.chars().count();
         if length < Self::MIN {
             let detail = format!("must have at least {} characters", Self::MIN);
             violations.push(Violation::new(Rule::TooShort, detail));
-        } else if text.chars().all(char::is_whitespace) {
-            violations.push(Violation::new(Rule::Blank, "must not be blank; leave it out if there is none"));
+        } else if text.chars().all(is_invisible) {
+            violations.push(Violation::new(Rule::Blank, BLANK));
         } else if text.bytes().filter(u8::is_ascii_digit).count() < Self::MIN {
-            let detail = format!("must hold at least {} digits", Self::MIN);
+            let detail = format!("must contain at least {} digits", Self::MIN);
             violations.push(Violation::new(Rule::BadFormat, detail));
         }
         if length > Self::MAX {
@@ -42,9 +54,9 @@ impl MediatorPhone {
             violations.push(Violation::new(Rule::TooLong, detail));
         }
         if text.chars().any(char::is_control) {
-            violations.push(Violation::new(Rule::ControlCharacter, "must not hold control characters"));
+            violations.push(Violation::new(Rule::ControlCharacter, "must not contain control characters"));
         } else if !text.chars().all(|c| c.is_ascii_digit() || Self::SIGNS.contains(c)) {
-            let detail = "may hold only digits, spaces, + - ( ) # * , and x";
+            let detail = "may contain only digits, spaces, + - ( ) # * , and x";
             violations.push(Violation::new(Rule::BadCharacter, detail));
         }
         if violations.is_empty() { Ok(Self(text)) } else { Err(violations) }
@@ -59,15 +71,16 @@ impl MediatorPhone {
 
 impl fmt::Display for MediatorPhone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (front, end) = Self::SHOWN;
-        let digits: Vec<char> = self.0.chars().filter(char::is_ascii_digit).collect();
-        let shown = |some: &[char]| some.iter().collect::<String>();
-        match (digits.get(..front), digits.len().checked_sub(end).and_then(|from| digits.get(from..))) {
-            (Some(first), Some(last)) if digits.len() > front + end => {
-                write!(f, "{}****{}", shown(first), shown(last))
-            }
-            _ => f.write_str("****"),
-        }
+        let digits: String = self.0.chars().filter(char::is_ascii_digit).collect();
+        let mobile = Self::COUNTRIES
+            .iter()
+            .filter_map(|country| digits.strip_prefix(country))
+            .find(|rest| rest.len() == Self::MOBILE && matches!(rest.as_bytes(), [b'1', b'3'..=b'9', ..]));
+        let (front, end) = match mobile {
+            Some(mobile) => (mobile.get(..3), mobile.get(Self::MOBILE - 4..)),
+            None => (None, digits.get(digits.len() - (digits.len() / 3).min(Self::MAX_SHOWN)..)),
+        };
+        write!(f, "{}****{}", front.unwrap_or_default(), end.unwrap_or_default())
     }
 }
 
@@ -76,6 +89,17 @@ impl fmt::Debug for MediatorPhone {
         fmt::Display::fmt(self, f)
     }
 }
+
+impl PartialSchema for MediatorPhone {
+    fn schema() -> RefOr<Schema> {
+        let description = "How to reach the mediator (联系电话): at least 3 digits; sent on unchanged.";
+        schema::string(Self::MIN, Self::MAX, Self::PATTERN, description)
+            .examples([json!("13812345678")])
+            .into()
+    }
+}
+
+impl ToSchema for MediatorPhone {}
 
 #[cfg(test)]
 mod tests {
@@ -86,7 +110,7 @@ mod tests {
 
     fn rules(text: &str) -> Vec<Rule> {
         MediatorPhone::parse(text.to_owned())
-            .map_or_else(|found| found.iter().map(|v| v.rule).collect(), |_| Vec::new())
+            .map_or_else(|violations| violations.iter().map(|v| v.rule).collect(), |_| Vec::new())
     }
 
     #[test]
@@ -117,8 +141,19 @@ mod tests {
     #[test]
     fn it_masks_itself() {
         let shown = |text: &str| format!("{:?}", MediatorPhone::parse(text.to_owned()).unwrap());
-        assert_eq!(shown("13812345678"), "138****5678");
-        assert_eq!(shown("+86 138-1234-5678"), "861****5678");
-        assert_eq!(shown("1234567"), "****");
+        for (number, masked) in [
+            ("13812345678", "138****5678"),
+            ("+86 138-1234-5678", "138****5678"),
+            ("0086 13812345678", "138****5678"),
+            ("110", "****0"),
+            ("1234567", "****67"),
+            ("88127858", "****58"),
+            ("010-12345678", "****678"),
+            ("02112345678", "****678"),
+            ("12345678901", "****901"),
+            ("400-820-8820 x 12345678901234567", "****4567"),
+        ] {
+            assert_eq!(shown(number), masked, "{number}");
+        }
     }
 }

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
-use super::violation::{Rule, Violation};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// What a text member must keep to. Lengths count Unicode scalar values.
+use super::schema;
+use super::violation::{Rule, Violation};
+use crate::invisible::{INVISIBLE, is_invisible};
+
+/// The rule of a text member. Lengths count Unicode scalar values.
 #[derive(Debug, Clone, Copy)]
 pub struct TextRule {
     /// The fewest characters.
@@ -21,16 +26,15 @@ impl TextRule {
         let (mut length, mut blank, mut control) = (0, true, false);
         for character in text.chars() {
             length += 1;
-            blank = blank && character.is_whitespace();
+            blank = blank && is_invisible(character);
             control = control || (character.is_control() && !self.allows(character));
         }
         if length < self.min {
-            violations.push(Violation::new(
-                Rule::TooShort,
-                format!("must have at least {} character{}", self.min, if self.min == 1 { "" } else { "s" }),
-            ));
+            let s = if self.min == 1 { "" } else { "s" };
+            let detail = format!("must have at least {} character{s}", self.min);
+            violations.push(Violation::new(Rule::TooShort, detail));
         } else if blank {
-            violations.push(Violation::new(Rule::Blank, "must not be blank; leave it out if there is none"));
+            violations.push(Violation::new(Rule::Blank, BLANK));
         }
         if length > self.max {
             let detail = format!("must have at most {} characters, has {length}", self.max);
@@ -38,7 +42,7 @@ impl TextRule {
         }
         if control {
             let except = if self.line_breaks { " other than line breaks and tabs" } else { "" };
-            let detail = format!("must not hold control characters{except}");
+            let detail = format!("must not contain control characters{except}");
             violations.push(Violation::new(Rule::ControlCharacter, detail));
         }
         violations
@@ -48,8 +52,9 @@ impl TextRule {
         self.line_breaks && matches!(control, '\r' | '\n' | '\t')
     }
 
-    /// The rule, lengths aside, as an ECMA-262 pattern: no control characters, and one that is no white space.
-    /// White space at the front is taken as such, so that no engine has to try twice.
+    /// The rule, lengths aside, as an ECMA-262 pattern: no control characters, and one character that shows. Invisible
+    /// characters at the front are matched first, so that no engine has to try twice. Those beyond U+FFFF, which engines
+    /// spell in different ways, count as visible here.
     #[must_use]
     pub fn pattern(self) -> String {
         let (control, breaks) = if self.line_breaks {
@@ -57,25 +62,33 @@ impl TextRule {
         } else {
             (r"\u0000-\u001F\u007F-\u009F", "")
         };
-        let space = r"\u0020\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000";
-        format!(r"^[{breaks}{space}]*[^\u0000-\u001F\u007F-\u009F{space}][^{control}]*$")
+        let printable = |(first, _): &&(char, char)| !first.is_control() && *first <= '\u{ffff}';
+        let range = |(first, last): &(char, char)| match (u32::from(*first), u32::from(*last)) {
+            (first, last) if first == last => format!(r"\u{first:04X}"),
+            (first, last) => format!(r"\u{first:04X}-\u{last:04X}"),
+        };
+        let invisible: String = INVISIBLE.iter().filter(printable).map(range).collect();
+        format!(r"^[{breaks}{invisible}]*[^\u0000-\u001F\u007F-\u009F{invisible}][^{control}]*$")
     }
 }
 
+/// What a blank value has to be.
+pub(super) const BLANK: &str = "must not be blank: it needs a character that shows";
+
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $rule:expr) => {
+    ($(#[$doc:meta])* $name:ident, $rule:expr, $description:literal, $example:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
         pub struct $name(String);
 
         impl $name {
-            /// What it must keep to.
+            /// The rule that it is checked by.
             pub const RULE: TextRule = $rule;
 
-            /// Takes the text as it stands.
+            /// Checks the text and keeps it as it is.
             ///
             /// # Errors
-            /// Every rule it breaks.
+            /// Every violation.
             pub fn parse(text: String) -> Result<Self, Vec<Violation>> {
                 let violations = Self::RULE.check(&text);
                 if violations.is_empty() { Ok(Self(text)) } else { Err(violations) }
@@ -87,31 +100,45 @@ macro_rules! text {
                 &self.0
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let rule = Self::RULE;
+                let text = schema::string(rule.min, rule.max, rule.pattern(), $description);
+                text.examples([serde_json::json!($example)]).into()
+            }
+        }
+
+        impl ToSchema for $name {}
     };
 }
 
 text! {
-    /// How the mediation ended, TOP's `result` (调解结果). The one value TOP's page shows is `success`.
+    /// How the mediation ended, TOP's `result` (调解结果). The one value that TOP's page shows is `success`.
     #[derive(Debug)]
-    ResultText, TextRule { min: 1, max: 64, line_breaks: false }
+    ResultText, TextRule { min: 1, max: 64, line_breaks: false },
+    "How a mediation ended (调解结果). TOP documents no list of values.", "success"
 }
 text! {
     /// The number of the complaint's work order, TOP's `work_number` (投诉工单号).
     #[derive(Debug)]
-    WorkNumber, TextRule { min: 1, max: 64, line_breaks: false }
+    WorkNumber, TextRule { min: 1, max: 64, line_breaks: false },
+    "The number of the complaint's work order (投诉工单号).", "123123"
 }
 text! {
     /// The mediator's name, TOP's `mediator_name` (调解员姓名). Personal data: prints as `张*`.
-    MediatorName, TextRule { min: 1, max: 64, line_breaks: false }
+    MediatorName, TextRule { min: 1, max: 64, line_breaks: false },
+    "The mediator's name (调解员姓名).", "张三"
 }
 text! {
     /// What was said, TOP's `content` (沟通情况). Personal data: prints as its length alone.
-    Content, TextRule { min: 1, max: 10_000, line_breaks: true }
+    Content, TextRule { min: 1, max: 10_000, line_breaks: true },
+    "What was said (沟通情况); line breaks and tabs are allowed.", "沟通内容"
 }
 
 impl fmt::Display for MediatorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nothing that a terminal does not show, or that turns what stands behind it.
+        // No character that a terminal does not show, or that turns what follows.
         self.0.chars().find(|c| c.is_alphanumeric()).map_or(Ok(()), |first| write!(f, "{first}"))?;
         f.write_str("*")
     }
@@ -151,13 +178,17 @@ mod tests {
     }
 
     #[test]
-    fn every_broken_rule_is_told() {
+    fn every_violation_is_reported() {
         assert_eq!(name(""), [Rule::TooShort]);
-        assert_eq!(name("\u{3000} "), [Rule::Blank]);
+        for blank in ["\u{3000} ", "\u{200b}", "\u{3164}", "\u{2800}\u{2800}", "\u{ad}\u{feff}", "\u{e0001}"]
+        {
+            assert_eq!(name(blank), [Rule::Blank], "{blank:?}");
+        }
         assert_eq!(name("张\n三"), [Rule::ControlCharacter]);
         assert_eq!(name("\u{85}"), [Rule::Blank, Rule::ControlCharacter]);
         assert_eq!(name(&"\u{7f}".repeat(65)), [Rule::TooLong, Rule::ControlCharacter]);
         assert_eq!(name(&"𠮷".repeat(64)), []);
+        assert_eq!(name("\u{200b}三\u{200b}"), []);
         assert_eq!(content("一\r\n\t二"), []);
         assert_eq!(content("\r\n\t"), [Rule::Blank]);
         assert_eq!(content("a\u{b}"), [Rule::ControlCharacter]);
@@ -168,8 +199,9 @@ mod tests {
     proptest! {
         #[test]
         fn pattern_and_lengths_are_the_rule(
-            text in "\\PC{0,70}|[ \u{3000}\t\r\na\u{85}]{0,5}|\\s{0,3}.?\\s{0,3}|(?s:.){0,4}",
+            text in "\\PC{0,70}|[ \u{3000}\t\r\na\u{85}]{0,5}|[\\s\u{200b}\u{3164}\u{2800}\u{2061}]{0,3}.?\\s{0,3}|(?s:.){0,4}",
         ) {
+            prop_assume!(!text.chars().any(|c| c > '\u{ffff}' && is_invisible(c)));
             for rule in [MediatorName::RULE, Content::RULE] {
                 let pattern = Regex::new(&rule.pattern()).unwrap();
                 let length = text.chars().count();

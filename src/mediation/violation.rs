@@ -1,15 +1,19 @@
-//! How a value is told that it is wrong: the rule it broke, and a sentence for the person who sent it.
+//! Why a value is refused: the rule that it violates, and a sentence for the person who sent it.
 
 use std::borrow::Cow;
 
-/// The rules that a request can break, as closed codes for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The rules that a request can violate, as closed codes for programs: the member `code` of a problem's `errors`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// A required member is absent or null.
     Required,
     /// A member that this API does not have.
     Unknown,
-    /// A member or header stands twice.
+    /// A member or header appears twice.
     Repeated,
     /// The JSON type is wrong.
     WrongType,
@@ -17,7 +21,7 @@ pub enum Rule {
     TooShort,
     /// More characters than allowed.
     TooLong,
-    /// Nothing but white space.
+    /// Nothing but white space and characters that show as nothing.
     Blank,
     /// A control character (Unicode Cc).
     ControlCharacter,
@@ -33,46 +37,7 @@ pub enum Rule {
     NotAvailable,
 }
 
-impl Rule {
-    /// Every rule, for the OpenAPI document.
-    pub const ALL: [Self; 13] = [
-        Self::Required,
-        Self::Unknown,
-        Self::Repeated,
-        Self::WrongType,
-        Self::TooShort,
-        Self::TooLong,
-        Self::Blank,
-        Self::ControlCharacter,
-        Self::BadCharacter,
-        Self::BadFormat,
-        Self::NoSuchTime,
-        Self::OutOfRange,
-        Self::NotAvailable,
-    ];
-
-    /// The code in a problem's `errors`.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Required => "required",
-            Self::Unknown => "unknown",
-            Self::Repeated => "repeated",
-            Self::WrongType => "wrong_type",
-            Self::TooShort => "too_short",
-            Self::TooLong => "too_long",
-            Self::Blank => "blank",
-            Self::ControlCharacter => "control_character",
-            Self::BadCharacter => "bad_character",
-            Self::BadFormat => "bad_format",
-            Self::NoSuchTime => "no_such_time",
-            Self::OutOfRange => "out_of_range",
-            Self::NotAvailable => "not_available",
-        }
-    }
-}
-
-/// One broken rule. It never quotes the value: values are personal data.
+/// A violated rule. It never quotes the value: values are personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// Which rule.

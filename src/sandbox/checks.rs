@@ -5,11 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 
 use super::Config;
+use super::PUSH;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::wall_clock;
+use crate::top::VERSION;
 use crate::top::sign::{SignMethod, sign, string_to_sign};
-use crate::top::{METHOD, VERSION};
 
 /// How far a timestamp may be off, either way.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
@@ -29,7 +30,7 @@ pub(super) fn check(config: &Config, parameters: &Parameters, now: Timestamp) ->
 
 fn method(parameters: &Parameters) -> Result<(), Refusal> {
     match parameters.value("method") {
-        Some(METHOD) => Ok(()),
+        Some(method) if method == PUSH.name => Ok(()),
         Some(_) => Err(Refusal::new(22, "Invalid Method")),
         None => Err(Refusal::new(21, "Missing Method")),
     }
@@ -136,7 +137,7 @@ mod tests {
     /// A good call with `changes` made before signing; a `None` leaves a parameter out.
     fn call(changes: &[Change]) -> Vec<(&'static str, String)> {
         let good = [
-            ("method", METHOD),
+            ("method", PUSH.name),
             ("format", "json"),
             ("app_key", "12345678"),
             ("v", "2.0"),

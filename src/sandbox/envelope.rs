@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::SUCCESS_ROOT;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
-use crate::top::{ERROR_ROOT, SUCCESS_ROOT};
+use crate::top::ERROR_ROOT;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

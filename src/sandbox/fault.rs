@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::top::SUCCESS_ROOT;
+use super::SUCCESS_ROOT;
 
 /// How long a connection without an answer is held; callers give up long before.
 const GIVE_UP: Duration = Duration::from_mins(1);

@@ -3,6 +3,7 @@
 use html_escape::encode_safe;
 use tokio::time::{Instant, sleep};
 
+use super::SUCCESS_ROOT;
 use super::envelope::{Envelope, Format};
 use super::gateway::refused;
 use super::memory::Memory;
@@ -10,7 +11,6 @@ use super::push::Push;
 use super::refusal::Refusal;
 use super::reply::{Page, Reply};
 use super::scenario::{Act, Odd, Scenario};
-use crate::top::SUCCESS_ROOT;
 
 /// A length well beyond what any client should read.
 const OVERSIZED: usize = 2 << 20;

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::mediation::Gmt8;
+use crate::gmt8::Gmt8;
+use crate::top::VERSION;
 use crate::top::sign::{SignMethod, sign};
-use crate::top::{METHOD, VERSION};
 
 /// Starts a sandbox of its own and tells where it listens.
 fn start(stop: impl Future<Output = ()> + Send + 'static) -> SocketAddr {
@@ -28,7 +28,7 @@ fn form(case_id: &str, minutes_ahead: u64) -> String {
     let timestamp = Gmt8::at(Timestamp::now() + Duration::from_mins(minutes_ahead)).to_string();
     let req = format!(r#"{{"mediation_case_id":"{case_id}","result":"success","content":"沟通"}}"#);
     let mut pairs = vec![
-        ("method", METHOD),
+        ("method", PUSH.name),
         ("app_key", "12345678"),
         ("v", VERSION),
         ("format", "json"),

@@ -2,7 +2,7 @@
 
 use jiff::civil::DateTime;
 
-use crate::mediation::Gmt8;
+use crate::gmt8::Gmt8;
 
 /// Reads a real date and time in exactly that spelling.
 ///
@@ -10,7 +10,7 @@ use crate::mediation::Gmt8;
 /// the one spelling comes back as it went in.
 pub(super) fn read(text: &str) -> Option<DateTime> {
     let time: DateTime = text.parse().ok()?;
-    (Gmt8::of_civil(time).to_string() == text).then_some(time)
+    (Gmt8::from_civil(time).to_string() == text).then_some(time)
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
-//! What each kind of value must look like: one function from text to value, or to a sentence that says so.
+//! What each kind of value must look like: one function from text to value, or to sentences that say so.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tracing_subscriber::EnvFilter;
+use strum::EnumString;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::{Host, Url};
 
+use super::nearest::nearest;
 use super::reader::Parsed;
-use super::{Caller, IdempotencyStore, LogFormat};
 use crate::top::SignMethod;
 
 /// The longest duration: a year. Beyond it a typing mistake is likelier than a wish.
@@ -20,106 +23,222 @@ const LARGEST: usize = 100_000_000;
 const MOST_WORKERS: usize = 1024;
 /// The most calls for one push.
 const MOST_ATTEMPTS: u32 = 100;
-/// The fewest characters of a caller's token.
-const SHORTEST_TOKEN: usize = 16;
+/// The lengths of an application's key.
+const APP_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 1..=128;
+/// The lengths of a caller's name.
+const NAME_LENGTHS: std::ops::RangeInclusive<usize> = 1..=64;
+/// The lengths of a caller's token.
+const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 16..=256;
+/// What people write where a secret is still to be filled in, in lower case.
+const PLACEHOLDERS: [&str; 8] =
+    ["replace-me", "replace_me", "replaceme", "changeme", "change-me", "change_me", "todo", "xxx"];
 
-pub(super) fn duration(text: &str) -> Parsed<Duration> {
-    duration_or_none(text)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "must be a duration above 0 such as 250ms, 10s, 5m or 24h, at most 8760h".to_owned())
+/// Who may push.
+#[derive(Debug, Clone)]
+pub struct Callers(pub Vec<Caller>);
+
+/// One token and whose it is; a name may appear several times while tokens are rotated.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The name that the log shows.
+    pub name: String,
+    /// The bearer token.
+    pub token: SecretString,
 }
 
-pub(super) fn duration_or_none(text: &str) -> Parsed<Duration> {
-    let what = || "must be a duration such as 0s, 250ms, 10s, 5m or 24h, at most 8760h".to_owned();
+/// The kinds of store for Idempotency-Keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum IdempotencyStore {
+    /// None: a push with a key is refused.
+    Off,
+    /// In this process.
+    Memory,
+    /// Shared by replicas.
+    Redis,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Which log lines there are.
+#[derive(Debug, Clone)]
+pub struct LogFilter(pub Targets);
+
+/// A sentence as the only one.
+fn only<T>(what: impl Into<String>) -> Parsed<T> {
+    Err(vec![what.into()])
+}
+
+pub(super) fn duration(text: &str) -> Parsed<Duration> {
+    match duration_or_zero(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) | Err(_) => only("must be a duration above 0 such as 250ms, 10s, 5m or 24h, at most 8760h"),
+    }
+}
+
+pub(super) fn duration_or_zero(text: &str) -> Parsed<Duration> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
     let milliseconds = match text.strip_prefix(digits) {
-        Some("ms") => 1,
-        Some("s") => 1_000,
-        Some("m") => 60_000,
-        Some("h") => 3_600_000,
-        Some(_) | None => return Err(what()),
+        Some("ms") => Some(1),
+        Some("s") => Some(1_000),
+        Some("m") => Some(60_000),
+        Some("h") => Some(3_600_000),
+        Some(_) | None => None,
     };
-    let number: u64 = whole_number(digits).ok_or_else(what)?;
-    let duration = number.checked_mul(milliseconds).map(Duration::from_millis);
-    duration.filter(|duration| *duration <= LONGEST).ok_or_else(what)
+    let total =
+        milliseconds.zip(whole_number::<u64>(digits)).and_then(|(unit, number)| number.checked_mul(unit));
+    match total.map(Duration::from_millis) {
+        Some(duration) if duration <= LONGEST => Ok(duration),
+        Some(_) | None => only("must be a duration such as 0s, 250ms, 10s, 5m or 24h, at most 8760h"),
+    }
 }
 
 pub(super) fn count(text: &str) -> Parsed<NonZeroUsize> {
-    whole_number::<NonZeroUsize>(text)
-        .filter(|count| count.get() <= LARGEST)
-        .ok_or_else(|| format!("must be a whole number from 1 to {LARGEST}"))
+    match whole_number::<NonZeroUsize>(text) {
+        Some(count) if count.get() <= LARGEST => Ok(count),
+        Some(_) | None => only(format!("must be a whole number from 1 to {LARGEST}")),
+    }
 }
 
 pub(super) fn workers(text: &str) -> Parsed<NonZeroUsize> {
-    whole_number::<NonZeroUsize>(text)
-        .filter(|count| count.get() <= MOST_WORKERS)
-        .ok_or_else(|| format!("must be a whole number from 1 to {MOST_WORKERS}"))
+    match whole_number::<NonZeroUsize>(text) {
+        Some(count) if count.get() <= MOST_WORKERS => Ok(count),
+        Some(_) | None => only(format!("must be a whole number from 1 to {MOST_WORKERS}")),
+    }
 }
 
 /// The processors that this process may use.
-pub(super) fn processors() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 pub(super) fn attempts(text: &str) -> Parsed<NonZeroU32> {
-    whole_number::<NonZeroU32>(text)
-        .filter(|count| count.get() <= MOST_ATTEMPTS)
-        .ok_or_else(|| format!("must be a whole number from 1 to {MOST_ATTEMPTS}"))
+    match whole_number::<NonZeroU32>(text) {
+        Some(count) if count.get() <= MOST_ATTEMPTS => Ok(count),
+        Some(_) | None => only(format!("must be a whole number from 1 to {MOST_ATTEMPTS}")),
+    }
 }
 
 /// Digits alone: no sign, no space.
-fn whole_number<T: std::str::FromStr>(text: &str) -> Option<T> {
+fn whole_number<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 pub(super) fn switch(text: &str) -> Parsed<bool> {
-    text.parse().map_err(|_| "must be true or false".to_owned())
+    text.parse().or_else(|_| only("must be true or false"))
 }
 
 pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
-    text.parse()
-        .map_err(|_| "must be an IP address and a port such as 127.0.0.1:8080 or [::]:8080".to_owned())
+    text.parse().or_else(|_| only("must be an IP address and a port such as 127.0.0.1:8080 or [::]:8080"))
+}
+
+pub(super) fn sign_method(text: &str) -> Parsed<SignMethod> {
+    text.parse().or_else(|_| only("must be md5, hmac or hmac-sha256"))
+}
+
+pub(super) fn idempotency_store(text: &str) -> Parsed<IdempotencyStore> {
+    text.parse().or_else(|_| only("must be off, memory or redis"))
+}
+
+pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
+    text.parse().or_else(|_| only("must be json or text"))
+}
+
+/// Why a secret, key or token is none: what an editor, a shell or a template left in it.
+fn not_a_secret(text: &str) -> Option<&'static str> {
+    let first_and_last = (text.chars().next(), text.chars().next_back());
+    if text.starts_with('\u{feff}') {
+        Some("must not begin with a byte order mark; save the file as UTF-8 without it")
+    } else if text.contains(char::is_whitespace) {
+        Some("must not contain spaces or line breaks")
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some("must contain visible ASCII characters only, also none that show as nothing")
+    } else if text.len() > 1 && matches!(first_and_last, (Some('"'), Some('"')) | (Some('\''), Some('\''))) {
+        Some("must not be in quotes; an env file and a secret file take the value as it is")
+    } else if PLACEHOLDERS.contains(&text.to_ascii_lowercase().as_str())
+        || matches!(first_and_last, (Some('<'), Some('>')))
+    {
+        Some("is a placeholder; fill in the real value")
+    } else {
+        None
+    }
 }
 
 pub(super) fn app_key(text: &str) -> Parsed<String> {
-    if text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(text.to_owned())
-    } else {
-        Err("must be 1 to 128 visible ASCII characters".to_owned())
+    match not_a_secret(text) {
+        Some(why) => only(why),
+        None if !APP_KEY_LENGTHS.contains(&text.len()) => only("must have 1 to 128 characters"),
+        None => Ok(text.to_owned()),
     }
 }
 
 pub(super) fn secret(text: &str) -> Parsed<SecretString> {
-    if text.trim() == text && !text.contains(char::is_control) {
-        Ok(text.into())
-    } else {
-        Err("must be one line without white space at either end".to_owned())
-    }
+    not_a_secret(text).map_or_else(|| Ok(text.into()), only)
+}
+
+/// A URL that the parser reads as it is written: no backslash, no space, no host out of a path.
+fn url(text: &str, schemes: &[&str]) -> Option<Url> {
+    let (scheme, rest) = text.split_once("://")?;
+    let written = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let named = schemes.contains(&scheme) && !rest.starts_with('/');
+    let url = Url::parse(text).ok().filter(|url| url.has_host() && url.port() != Some(0))?;
+    (written && named).then_some(url)
 }
 
 pub(super) fn gateway_url(text: &str) -> Parsed<Url> {
-    let what = "must be an https:// URL without user, query and fragment, \
-                such as https://gw.api.taobao.com/router/rest";
-    let url = Url::parse(text).map_err(|_| what.to_owned())?;
-    let plain = url.username().is_empty() && url.password().is_none();
-    let bare = url.query().is_none() && url.fragment().is_none();
-    if matches!(url.scheme(), "http" | "https") && url.has_host() && plain && bare {
-        Ok(url)
-    } else {
-        Err(what.to_owned())
-    }
+    let usable = |url: &Url| {
+        let plain = url.username().is_empty() && url.password().is_none();
+        let bare = url.query().is_none() && url.fragment().is_none();
+        plain && bare && url.path() != "/"
+    };
+    url(text, &["https", "http"]).filter(usable).map_or_else(
+        || {
+            only(
+                "must be an https:// URL with a path, without spaces, user, query and fragment, such as \
+                 https://gw.api.taobao.com/router/rest",
+            )
+        },
+        Ok,
+    )
 }
 
 pub(super) fn proxy_url(text: &str) -> Parsed<SecretString> {
-    let usable = |url: &Url| {
-        let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
-        url.scheme() == "http" && url.has_host() && bare
-    };
-    let what = "must be http://host:port or http://user:password@host:port; percent-encode special characters in user \
-                and password";
-    Url::parse(text).ok().filter(usable).map(|_| text.into()).ok_or_else(|| what.to_owned())
+    let bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    match not_a_secret(text) {
+        Some(why) => only(why),
+        None if url(text, &["http"]).is_some_and(|url| bare(&url)) => Ok(text.into()),
+        None => only(format!("must be http://host:port or http://user:password@host:port{PERCENT_ENCODE}")),
+    }
 }
+
+pub(super) fn redis_url(text: &str) -> Parsed<SecretString> {
+    let usable = |url: &Url| {
+        let database = url.path().trim_start_matches('/');
+        let numbered = database.is_empty() || database.parse::<u16>().is_ok();
+        let wildcard = matches!(url.host_str(), Some("0.0.0.0" | "[::]"));
+        !wildcard && numbered && url.query().is_none() && url.fragment().is_none()
+    };
+    match not_a_secret(text) {
+        Some(why) => only(why),
+        None if url(text, &["redis", "rediss"]).is_some_and(|url| usable(&url)) => Ok(text.into()),
+        None => only(format!(
+            "must be a URL such as redis://host:6379/0 or rediss://user:password@host:6380/0, without query and \
+             fragment{PERCENT_ENCODE}"
+        )),
+    }
+}
+
+/// What most often makes a URL with a password wrong.
+const PERCENT_ENCODE: &str =
+    "; percent-encode special characters in user and password: # is %23, / is %2F, @ is %40, % is %25";
 
 /// Whether a URL can only mean this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
@@ -131,77 +250,135 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-pub(super) fn sign_method(text: &str) -> Parsed<SignMethod> {
-    text.parse().map_err(|unknown: crate::top::sign::UnknownSignMethod| unknown.to_string())
+/// A level, or directives `target=level`, separated by commas; spaces around them are ignored.
+pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
+    let mut problems = Vec::new();
+    let mut targets = Targets::new();
+    for directive in text.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let (target, level) = match directive.split_once('=') {
+            Some((target, level)) => (Some(target.trim()), level.trim()),
+            None => (None, directive),
+        };
+        let level = if LEVELS.contains(&level) {
+            level.parse::<LevelFilter>().ok()
+        } else {
+            problems.push(format!("has the level {level:?}, which there is not{}", nearest_level(level)));
+            None
+        };
+        match (target, level) {
+            (Some(target), _) if !is_target(target) => {
+                problems.push(format!("has the target {target:?}, which is no path of a module"));
+            }
+            (Some(target), Some(level)) => targets = targets.with_target(target, level),
+            (None, Some(level)) => targets = targets.with_default(level),
+            (_, None) => {}
+        }
+    }
+    if problems.is_empty() { Ok(LogFilter(targets)) } else { Err(problems) }
 }
 
-pub(super) fn redis_url(text: &str) -> Parsed<SecretString> {
-    let usable = |url: &Url| {
-        let known = matches!(url.scheme(), "redis" | "rediss") && url.has_host();
-        let database = url.path().trim_start_matches('/');
-        let numbered = database.is_empty() || database.parse::<u16>().is_ok();
-        let wildcard = matches!(url.host_str(), Some("0.0.0.0" | "[::]"));
-        known && !wildcard && numbered && url.query().is_none() && url.fragment().is_none()
-    };
-    let what = "must be a URL such as redis://host:6379/0 or rediss://user:password@host:6380, without query and fragment";
-    Url::parse(text).ok().filter(usable).map(|_| text.into()).ok_or_else(|| what.to_owned())
+/// The levels, from none to all.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+fn is_target(target: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
+    !target.is_empty() && target.chars().all(known)
 }
 
-pub(super) fn idempotency_store(text: &str) -> Parsed<IdempotencyStore> {
-    match text {
-        "off" => Ok(IdempotencyStore::Off),
-        "memory" => Ok(IdempotencyStore::Memory),
-        "redis" => Ok(IdempotencyStore::Redis),
-        _ => Err("must be off, memory or redis".to_owned()),
+fn nearest_level(level: &str) -> String {
+    let levels = LEVELS.join(", ");
+    match nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
+        Some(near) => format!("; is {near} meant? There are {levels}"),
+        None => format!("; there are {levels}, and target=level"),
     }
 }
 
-pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
-    match text {
-        "json" => Ok(LogFormat::Json),
-        "text" => Ok(LogFormat::Text),
-        _ => Err("must be json or text".to_owned()),
+impl LogFilter {
+    /// Whether the line that each push leaves is logged.
+    #[must_use]
+    pub fn has_push_lines(&self) -> bool {
+        self.0.would_enable(PUSH_LINE_TARGET, &tracing::Level::INFO)
     }
 }
 
-pub(super) fn directives(text: &str) -> Parsed<String> {
-    EnvFilter::try_new(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| "must be filter directives such as info, off or warn,mediation_bridge=debug".to_owned())
+/// The module that writes the line of each push.
+const PUSH_LINE_TARGET: &str = "mediation_bridge::api::push::record";
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
-/// `name:token` pairs. What is wrong is told by its place, since any part of an entry may be a token.
-pub(super) fn callers(text: &str) -> Parsed<Vec<Caller>> {
+/// `name:token` pairs. What is wrong is told by its position, since any part of an entry may be a token.
+pub(super) fn callers(text: &str) -> Parsed<Callers> {
+    if text.starts_with('\u{feff}') {
+        return only("must not begin with a byte order mark; save the file as UTF-8 without it");
+    }
     let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
-    let callers =
-        entries.enumerate().map(|(index, entry)| caller(index + 1, entry)).collect::<Parsed<Vec<_>>>()?;
-    if callers.is_empty() {
-        return Err("must name at least one caller".to_owned());
+    let mut callers = Vec::new();
+    let mut problems = Vec::new();
+    for (index, entry) in entries.enumerate() {
+        match caller(entry) {
+            Ok(caller) => callers.push(caller),
+            Err(why) => problems.push(format!("entry {}: {why}", index + 1)),
+        }
     }
+    if callers.is_empty() && problems.is_empty() {
+        problems.push("must name at least one caller".to_owned());
+    }
+    problems.extend(shared_token(&callers));
+    if problems.is_empty() { Ok(Callers(callers)) } else { Err(problems) }
+}
+
+fn shared_token(callers: &[Caller]) -> Option<String> {
     let mut by_token: Vec<(&str, &str)> =
         callers.iter().map(|caller| (caller.token.expose_secret(), caller.name.as_str())).collect();
     by_token.sort_unstable();
-    let shared = by_token.windows(2).find_map(|pair| match pair {
-        [(token, name), (next, other)] if token == next && name != other => Some((name, other)),
-        _ => None,
-    });
-    match shared {
-        Some((one, other)) => {
-            Err(format!("gives {one} and {other} the same token; each caller needs its own"))
+    by_token.windows(2).find_map(|pair| match pair {
+        [(token, name), (next, other)] if token == next && name != other => {
+            Some(format!("gives {name} and {other} the same token; each caller needs its own"))
         }
-        None => Ok(callers),
-    }
+        _ => None,
+    })
 }
 
-fn caller(place: usize, entry: &str) -> Parsed<Caller> {
-    let (name, token) = entry.split_once(':').ok_or_else(|| format!("entry {place} must be name:token"))?;
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if !(1..=64).contains(&name.len()) || !name.bytes().all(known) {
-        return Err(format!("entry {place}: the name must be 1 to 64 of A-Z a-z 0-9 . _ -"));
+fn caller(entry: &str) -> Result<Caller, String> {
+    let (name, token) = entry.split_once(':').ok_or("must be name:token")?;
+    if !is_name(name) {
+        return Err("the name must be 1 to 64 of A-Z a-z 0-9 . _ -".to_owned());
     }
-    if !(SHORTEST_TOKEN..=256).contains(&token.len()) || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let what = format!("the token must be {SHORTEST_TOKEN} to 256 visible ASCII characters");
-        return Err(format!("entry {place}: {what}"));
+    if let Some(why) = not_a_secret(token) {
+        return Err(format!("the token {why}"));
+    }
+    if token.split(';').skip(1).any(|rest| rest.split_once(':').is_some_and(|(name, _)| is_name(name))) {
+        return Err("looks like two; entries are separated by commas or new lines".to_owned());
+    }
+    if !TOKEN_LENGTHS.contains(&token.len()) {
+        return Err(format!(
+            "the token must have {} to {} characters",
+            TOKEN_LENGTHS.start(),
+            TOKEN_LENGTHS.end()
+        ));
     }
     Ok(Caller { name: name.to_owned(), token: token.into() })
+}
+
+fn is_name(name: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    NAME_LENGTHS.contains(&name.len()) && name.bytes().all(known)
+}
+
+/// The callers with the number of their tokens.
+impl fmt::Display for Callers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<&str> = self.0.iter().map(|caller| caller.name.as_str()).collect();
+        names.sort_unstable();
+        for (index, same) in names.chunk_by(|one, other| one == other).enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            let s = if same.len() == 1 { "" } else { "s" };
+            write!(f, "{separator}{} ({} token{s})", same.first().unwrap_or(&""), same.len())?;
+        }
+        Ok(())
+    }
 }

@@ -1,148 +1,179 @@
-//! Reads what TOP answers. Total on any bytes: whatever comes, there is a class for it, and `Accepted` only
-//! for a well-formed success.
+//! Reads what TOP answers. Total on any bytes: whatever comes, there is an [`Envelope`] or an error for it.
 //!
-//! The Content-Type says nothing reliable, numbers come as strings and booleans too, members that nobody
-//! documented turn up, and so do a byte order mark, raw control characters and half surrogate pairs inside
-//! strings. All of that is read; XML, HTML and invalid UTF-8 are not an envelope.
+//! The Content-Type says nothing reliable, numbers come as strings and booleans too, members that nobody documented turn
+//! up, and so do a byte order mark, raw control characters and lone surrogates inside strings. All of that is read. XML,
+//! HTML and invalid UTF-8 are no envelope, and an answer that contradicts itself is none to be believed.
 
-mod mended;
+mod repair;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use reqwest::header::{DATE, HeaderMap};
+use serde_json::value::RawValue;
 
-use super::class::Class;
-use super::{ERROR_ROOT, SUCCESS_ROOT};
-use mended::mended;
+use super::details::UpstreamDetails;
+use super::error::{CallError, Refusal};
+use super::failure::Failure;
+use super::foreign::ForeignAnswer;
+use super::method::{ERROR_ROOT, Method};
+use super::scrub::{MAX_IDENTIFIER, Secrets, truncate};
+use crate::json::Members;
+use repair::repair;
 
-/// An answer that arrived whole.
+/// The members of the root that holds TOP's answer; texts are scrubbed of credentials and bounded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Envelope(Members<Scalar>);
+
+/// A value as far as TOP's answers use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// What it means for the push.
-    pub class: Class,
-    /// What TOP said beside it, as it came: not yet fit to be shown.
-    pub said: Said,
-    /// Whether it came in one of TOP's envelopes, and not from something on the way.
-    pub enveloped: bool,
+pub enum Scalar {
+    /// A string.
+    Text(String),
+    /// A number, with all its digits.
+    Number(String),
+    /// A boolean.
+    Boolean(bool),
+    /// Null, an array or an object.
+    Other,
 }
 
-/// TOP's own words, each where it gave it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
-    /// The numeric `code` of an `error_response`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<i32>,
-    /// The textual `sub_code` of an `error_response`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sub_code: Option<String>,
-    /// `sub_msg` of an `error_response`, `extra_err_msg` of a success root.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sub_msg: Option<String>,
-    /// `state_code` of a success root.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_code: Option<String>,
-    /// TOP's identifier of the call, for its support.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
+/// An HTTP answer that came to its end and is no redirect.
+#[derive(Debug)]
+pub(super) struct HttpAnswer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
-/// Reads an answer that is no redirect and within the size limit. `delimited` is whether its end was told, by a
-/// length or by chunks: a body that ends with the connection may have been cut short.
-#[must_use]
-pub fn read(status: u16, body: &[u8], delimited: bool) -> Answer {
-    let envelope = envelope(body).unwrap_or_default();
-    if let Some(error) = envelope.get(ERROR_ROOT).filter(|error| !error.is_null()) {
-        read_error(error)
-    } else if let Some(success) = envelope.get(SUCCESS_ROOT) {
-        read_success(success)
-    } else {
-        let class = Class::of_status(status);
-        // What may be the remains of TOP's own answer proves nothing about the push.
-        let unproven = matches!(class, Class::RateLimited { .. }) && may_be_remains(body, delimited);
-        let class = if unproven { Class::BadResponse } else { class };
-        Answer { class, said: Said::default(), enveloped: false }
+impl Envelope {
+    /// A text; a number counts as one.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.0.get(name)? {
+            Scalar::Text(text) | Scalar::Number(text) => Some(text),
+            Scalar::Boolean(_) | Scalar::Other => None,
+        }
+    }
+
+    /// A text that is an identifier, which is shorter than a message.
+    #[must_use]
+    pub fn identifier(&self, name: &str) -> Option<String> {
+        self.text(name).map(|text| truncate(text, MAX_IDENTIFIER).to_owned())
+    }
+
+    /// `true`, `"True"`, but no number: what a number would mean is not known.
+    #[must_use]
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        match self.0.get(name)? {
+            Scalar::Boolean(value) => Some(*value),
+            Scalar::Text(text) => text.trim().to_ascii_lowercase().parse().ok(),
+            Scalar::Number(_) | Scalar::Other => None,
+        }
+    }
+
+    /// A whole number, however it is written.
+    #[must_use]
+    pub fn integer(&self, name: &str) -> Option<i32> {
+        whole_number(self.text(name)?)
     }
 }
 
-/// Whether a body that is no envelope may be what is left of one: it names the success root, or it may have been
-/// cut short and begins as TOP's answers do.
-fn may_be_remains(body: &[u8], delimited: bool) -> bool {
-    let names_root = body.windows(SUCCESS_ROOT.len()).any(|window| window == SUCCESS_ROOT.as_bytes());
-    let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii_start();
-    let begins_like_one = [b"{".as_slice(), b"<?xml"].iter().any(|start| {
-        let length = start.len().min(text.len());
-        text.get(..length) == start.get(..length)
-    });
-    names_root || (!delimited && begins_like_one)
+/// A whole number, however it is written: `7`, `7.0`, `0.7e1`.
+fn whole_number<T: TryFrom<i64>>(text: &str) -> Option<T> {
+    /// Beyond it not every whole number is a double.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let text = text.trim();
+    if let Ok(number) = text.parse::<i64>() {
+        return number.try_into().ok();
+    }
+    let number: f64 =
+        text.parse().ok().filter(|number: &f64| number.fract() == 0.0 && number.abs() < EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and smaller than the bound")]
+    let number = number as i64;
+    number.try_into().ok()
 }
 
-fn read_error(error: &Value) -> Answer {
-    let said = Said {
-        code: error.get("code").and_then(integer),
-        sub_code: error.get("sub_code").and_then(text),
-        sub_msg: error.get("sub_msg").and_then(text),
-        state_code: None,
-        request_id: error.get("request_id").and_then(text),
+/// Reads the answer to a call of `method`.
+pub(super) fn read(method: Method, answer: &HttpAnswer, secrets: &Secrets) -> Result<Envelope, CallError> {
+    let Some(roots) = object(&answer.body) else {
+        return Err(foreign(method, answer));
     };
-    let ban = ["sub_msg", "msg"].iter().find_map(|name| error.get(name)?.as_str().and_then(ban));
-    Answer { class: Class::of_error(said.code, said.sub_code.as_deref(), ban), said, enveloped: true }
-}
-
-fn read_success(success: &Value) -> Answer {
-    let said = Said {
-        code: None,
-        sub_code: None,
-        sub_msg: success.get("extra_err_msg").and_then(text),
-        state_code: success.get("state_code").and_then(text),
-        request_id: success.get("request_id").and_then(text),
-    };
-    let class = match (success.get("is_success").and_then(boolean), success.get("result").and_then(boolean)) {
-        (Some(is_success), Some(result)) => {
-            Class::of_success(is_success, result, said.state_code.as_deref().map(str::trim))
+    let root = |name| roots.get(name).filter(|root| root.get() != "null");
+    let (refusal, success) = (root(ERROR_ROOT), root(method.success_root));
+    if roots.has_repeated_names() || (refusal.is_some() && success.is_some()) {
+        return Err(CallError::Contradictory);
+    }
+    match (refusal, success) {
+        (Some(root), _) => {
+            let envelope = envelope(root, secrets)?;
+            Err(CallError::Refused(Box::new(refused(&envelope, date(&answer.headers)))))
         }
-        _ => Class::BadResponse,
-    };
-    Answer { class, said, enveloped: true }
+        (None, Some(root)) => envelope(root, secrets),
+        (None, None) => Err(foreign(method, answer)),
+    }
 }
 
-/// The JSON object that the body is, if it is one.
-fn envelope(body: &[u8]) -> Option<Map<String, Value>> {
+/// The JSON object that a body is, if it is one.
+fn object(body: &[u8]) -> Option<Members<Box<RawValue>>> {
     let text = std::str::from_utf8(body).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match serde_json::from_str(text).or_else(|_| serde_json::from_str(&mended(text))) {
-        Ok(Value::Object(envelope)) => Some(envelope),
-        Ok(_) | Err(_) => None,
+    serde_json::from_str(text).or_else(|_| serde_json::from_str(&repair(text))).ok()
+}
+
+/// The members of a root. One that is no object has none.
+fn envelope(root: &RawValue, secrets: &Secrets) -> Result<Envelope, CallError> {
+    let members: Members<&RawValue> = serde_json::from_str(root.get()).unwrap_or_default();
+    if members.has_repeated_names() {
+        return Err(CallError::Contradictory);
+    }
+    let scalars = members.0.into_iter().map(|(name, value)| (name, scalar(value, secrets)));
+    Ok(Envelope(Members(scalars.collect())))
+}
+
+fn scalar(value: &RawValue, secrets: &Secrets) -> Scalar {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'"') => {
+            let text = serde_json::from_str(text).or_else(|_| serde_json::from_str(&repair(text)));
+            text.map_or(Scalar::Other, |text: String| Scalar::Text(secrets.scrub(&text)))
+        }
+        Some(b't') => Scalar::Boolean(true),
+        Some(b'f') => Scalar::Boolean(false),
+        Some(b'-' | b'0'..=b'9') => Scalar::Number(secrets.scrub(text)),
+        _ => Scalar::Other,
     }
 }
 
-fn integer(value: &Value) -> Option<i32> {
-    value
-        .as_i64()
-        .and_then(|number| i32::try_from(number).ok())
-        .or_else(|| value.as_str()?.trim().parse().ok())
+fn refused(envelope: &Envelope, date: Option<SystemTime>) -> Refusal {
+    let code = envelope.integer("code");
+    let word = || envelope.identifier("code").filter(|_| code.is_none());
+    let details = UpstreamDetails {
+        code,
+        sub_code: envelope.identifier("sub_code").or_else(word),
+        sub_msg: envelope.text("sub_msg").map(str::to_owned),
+        request_id: envelope.identifier("request_id"),
+        ..UpstreamDetails::default()
+    };
+    let ban = ["sub_msg", "msg"].iter().find_map(|name| ban(envelope.text(name)?));
+    Refusal { failure: Failure::from_codes(code, details.sub_code.as_deref(), ban), details, date }
 }
 
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
+fn foreign(method: Method, answer: &HttpAnswer) -> CallError {
+    CallError::Foreign(ForeignAnswer::describe(method, answer.status, &answer.headers, &answer.body))
 }
 
-/// `true`, `"True"`, but no number: what a number means here is nobody's guess.
-fn boolean(value: &Value) -> Option<bool> {
-    value.as_bool().or_else(|| value.as_str()?.trim().to_ascii_lowercase().parse().ok())
+/// The gateway's `Date` header.
+fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 /// The seconds of "This ban will last for N more seconds".
 fn ban(text: &str) -> Option<Duration> {
-    /// Longer ones are taken for this; seen in the wild: up to nine hours.
+    /// Longer ones are shortened to this; seen in the wild: up to nine hours.
     const LONGEST: u64 = 31 * 24 * 3600;
-    let (_, behind) = text.split_once("This ban will last for ")?;
-    let digits: String = behind.chars().take_while(char::is_ascii_digit).collect();
-    let counted = behind.strip_prefix(&digits)?.trim_start().starts_with("more second") && !digits.is_empty();
+    let (_, rest) = text.split_once("This ban will last for ")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let counted = rest.strip_prefix(&digits)?.trim_start().starts_with("more second") && !digits.is_empty();
     counted.then(|| Duration::from_secs(digits.parse().unwrap_or(LONGEST).min(LONGEST)))
 }
 
@@ -152,74 +183,32 @@ mod tests {
 
     use super::*;
 
-    fn success(members: &str) -> Class {
-        read(200, format!(r#"{{"{SUCCESS_ROOT}":{{{members}}}}}"#).as_bytes(), true).class
+    const METHOD: Method = Method { name: "a.b", success_root: "a_b_response" };
+
+    fn read_body(status: u16, body: impl Into<Vec<u8>>) -> Result<Envelope, CallError> {
+        let answer = HttpAnswer { status, headers: HeaderMap::new(), body: body.into() };
+        read(METHOD, &answer, &Secrets::default())
     }
 
-    fn error(members: &str) -> Class {
-        read(200, format!(r#"{{"{ERROR_ROOT}":{{{members}}}}}"#).as_bytes(), true).class
+    fn success(members: &str) -> Envelope {
+        read_body(200, format!(r#"{{"a_b_response":{{{members}}}}}"#)).unwrap()
     }
 
-    #[test]
-    fn what_may_be_the_remains_of_an_answer_is_no_proof() {
-        let whole = format!(r#"{{"{SUCCESS_ROOT}":{{"is_success":true,"result":true}}}}"#);
-        let xml = format!(r#"<?xml version="1.0"?><{SUCCESS_ROOT}><result>true</result></{SUCCESS_ROOT}>"#);
-        let limited = Class::RateLimited { ban: None };
-        for (body, delimited, expected) in [
-            ("<html>Too Many Requests</html>".to_owned(), true, limited),
-            ("<html>Too Many".to_owned(), false, limited),
-            ("slow down".to_owned(), false, limited),
-            (r#"{"message":"slow down"}"#.to_owned(), true, limited),
-            (String::new(), true, limited),
-            (String::new(), false, Class::BadResponse),
-            ("<?x".to_owned(), false, Class::BadResponse),
-            (r#"{"message":"slow down"}"#.to_owned(), false, Class::BadResponse),
-            (whole[..60].to_owned(), false, Class::BadResponse),
-            (whole[..20].to_owned(), false, Class::BadResponse),
-            (format!("{whole}<!--host-->"), true, Class::BadResponse),
-            (xml, true, Class::BadResponse),
-        ] {
-            assert_eq!(read(429, body.as_bytes(), delimited).class, expected, "{delimited} {body}");
-        }
-        assert_eq!(read(429, &[b"\xff", whole.as_bytes()].concat(), true).class, Class::BadResponse);
-    }
-
-    #[test]
-    fn the_two_booleans_decide_a_success_root() {
-        let table = [
-            (r#""is_success":true,"result":true"#, Class::Accepted),
-            (r#""is_success":"True","result":"true","state_code":"500000""#, Class::Accepted),
-            (r#""is_success":true,"result":false"#, Class::Rejected),
-            (r#""is_success":true,"result":false,"state_code":"500000""#, Class::Rejected),
-            (r#""is_success":false,"result":true"#, Class::Rejected),
-            (r#""is_success":false,"result":false,"state_code":"20001""#, Class::Rejected),
-            (r#""is_success":false,"result":false,"state_code":"500000""#, Class::SystemError),
-            (r#""is_success":false,"result":false,"state_code":500000"#, Class::SystemError),
-            (r#""is_success":false,"result":false,"state_code":"5-not-a-number""#, Class::Rejected),
-            (
-                r#""is_success":"FALSE","result":true,"state_code":"internal_server_error""#,
-                Class::SystemError,
-            ),
-            (r#""is_success":false,"result":true,"state_code":"X_System_Y""#, Class::SystemError),
-            (r#""is_success":true"#, Class::BadResponse),
-            (r#""result":true"#, Class::BadResponse),
-            (r#""is_success":1,"result":1"#, Class::BadResponse),
-            (r#""is_success":"yes","result":true"#, Class::BadResponse),
-            (r#""is_success":null,"result":true"#, Class::BadResponse),
-        ];
-        for (members, class) in table {
-            assert_eq!(success(members), class, "{members}");
+    fn refusal(members: &str) -> Refusal {
+        match read_body(200, format!(r#"{{"error_response":{{{members}}}}}"#)) {
+            Err(CallError::Refused(refusal)) => *refusal,
+            other => panic!("{members}: {other:?}"),
         }
     }
 
     #[test]
-    fn both_generations_of_codes_decide_an_error_and_the_first_row_wins() {
-        let limited = Class::RateLimited { ban: None };
-        let banned = |seconds| Class::RateLimited { ban: Some(Duration::from_secs(seconds)) };
+    fn both_generations_of_codes_decide_and_the_first_row_wins() {
+        let limited = Failure::RateLimited { ban: None };
+        let banned = |seconds| Failure::RateLimited { ban: Some(Duration::from_secs(seconds)) };
         let table = [
             (r#""code":7"#, limited),
             (r#""code":"7","sub_msg":"This ban will last for 71 more seconds""#, banned(71)),
-            (r#""code":7,"msg":"This ban will last for 1 more second""#, banned(1)),
+            (r#""code":7.0,"msg":"This ban will last for 1 more second""#, banned(1)),
             (
                 r#""code":7,"sub_msg":"This ban will last for 99999999999999999999 more seconds""#,
                 banned(2_678_400),
@@ -229,95 +218,139 @@ mod tests {
             (r#""code":15,"sub_code":"isp.call-limited""#, limited),
             (r#""code":15,"sub_code":"isv.BUSINESS_LIMIT_CONTROL""#, limited),
             (r#""code":25,"sub_code":"accesscontrol.x""#, limited),
-            (r#""code":29"#, Class::AccessDenied),
-            (r#""code":15,"sub_code":"isv.permission-ip-whitelist-limit""#, Class::AccessDenied),
-            (r#""code":40,"sub_code":"isv.appkey-not-exists:x""#, Class::AccessDenied),
-            (r#""sub_code":"isv.invalid-permission""#, Class::AccessDenied),
-            (r#""code":31"#, Class::InvalidTimestamp),
-            (r#""code":31,"sub_code":"isv.timestamp-limit-error""#, Class::InvalidTimestamp),
-            (r#""code":15,"sub_code":"isp.http-connection-refuse""#, Class::Unreachable),
-            (r#""code":15,"sub_code":"isp.remote-service-timeout:x""#, Class::Timeout),
-            (r#""code":41,"sub_code":"isp.http-closed""#, Class::Timeout),
-            (r#""code":50,"sub_code":"isv.invalid-parameter:result""#, Class::Rejected),
-            (r#""code":15,"sub_code":"isp.invalid-parameters""#, Class::Rejected),
-            (r#""code":15,"sub_code":"isp.top-mapping-parse-error""#, Class::Rejected),
-            (r#""code":"41""#, Class::Rejected),
-            (r#""code":15,"sub_code":"isp.null-pointer-exception""#, Class::SystemError),
-            (r#""code":15,"sub_code":"isp.top-parse-error""#, Class::SystemError),
-            (r#""code":15,"sub_code":"isp.system-busy""#, Class::Unavailable),
-            (r#""code":50,"sub_code":"12345""#, Class::Unavailable),
-            (r#""code":88"#, Class::Unavailable),
-            (r#""code":3"#, Class::SystemError),
-            (r#""code":null,"sub_code":17"#, Class::SystemError),
-            ("", Class::SystemError),
+            (r#""code":29"#, Failure::AccessDenied),
+            (r#""code":"2.9e1""#, Failure::AccessDenied),
+            (r#""code":15,"sub_code":"isv.permission-ip-whitelist-limit""#, Failure::AccessDenied),
+            (r#""code":40,"sub_code":"isv.appkey-not-exists:x""#, Failure::AccessDenied),
+            (r#""sub_code":"isv.invalid-permission""#, Failure::AccessDenied),
+            (r#""code":31"#, Failure::InvalidTimestamp),
+            (r#""code":31,"sub_code":"isv.timestamp-limit-error""#, Failure::InvalidTimestamp),
+            (r#""code":15,"sub_code":"isp.http-connection-refuse""#, Failure::Unreachable),
+            (r#""code":15,"sub_code":"isp.top-remote-connection-error""#, Failure::Unreachable),
+            (r#""code":15,"sub_code":"isp.http-connection-timeout""#, Failure::Timeout),
+            (r#""code":15,"sub_code":"isp.remote-service-timeout:x""#, Failure::Timeout),
+            (r#""code":41,"sub_code":"isp.http-closed""#, Failure::Timeout),
+            (r#""code":15,"sub_code":"isv.system-error:256""#, Failure::SystemError),
+            (r#""code":50,"sub_code":"isv.SYSTEM_ERROR""#, Failure::SystemError),
+            (r#""code":50,"sub_code":"isv.INTERNAL_ERROR""#, Failure::SystemError),
+            (r#""code":50,"sub_code":"isv.trade-internal-server-error""#, Failure::SystemError),
+            (r#""code":50,"sub_code":"isv.system-code-invalid""#, Failure::Rejected),
+            (r#""code":50,"sub_code":"isv.item-service-error:x""#, Failure::Rejected),
+            (r#""code":50,"sub_code":"isv.invalid-parameter:result""#, Failure::Rejected),
+            (r#""code":15,"sub_code":"isp.invalid-parameters""#, Failure::Rejected),
+            (r#""code":15,"sub_code":"isp.top-mapping-parse-error""#, Failure::Rejected),
+            (r#""code":"41""#, Failure::Rejected),
+            (r#""code":15,"sub_code":"isp.null-pointer-exception""#, Failure::SystemError),
+            (r#""code":15,"sub_code":"isp.top-parse-error""#, Failure::SystemError),
+            (r#""code":15,"sub_code":"isp.system-busy""#, Failure::Unavailable),
+            (r#""code":15"#, Failure::Unavailable),
+            (r#""code":50,"sub_code":"""#, Failure::Unavailable),
+            (r#""code":50,"sub_code":"12345""#, Failure::SystemError),
+            (r#""code":15,"sub_code":2401"#, Failure::SystemError),
+            (r#""code":15,"sub_code":"atr_refund_segment_refund""#, Failure::SystemError),
+            (r#""code":88"#, Failure::Unavailable),
+            (r#""code":3"#, Failure::SystemError),
+            (r#""code":7.5"#, Failure::SystemError),
+            (r#""code":"ApiCallLimit""#, Failure::SystemError),
+            (r#""code":"isp.remote-service-timeout""#, Failure::Timeout),
+            (r#""code":"IncompleteSignature","sub_code":"isv.x""#, Failure::Rejected),
+            (r#""code":null,"sub_code":17"#, Failure::SystemError),
+            ("", Failure::SystemError),
         ];
-        for (members, class) in table {
-            assert_eq!(error(members), class, "{members}");
+        for (members, failure) in table {
+            assert_eq!(refusal(members).failure, failure, "{members}");
         }
-        assert_eq!(read(200, br#"{"error_response":"text"}"#, true).class, Class::SystemError);
+        let Err(error) = read_body(200, r#"{"error_response":"text"}"#) else { panic!("a success") };
+        assert_eq!(error.failure(), Failure::SystemError);
     }
 
     #[test]
-    fn an_error_is_looked_at_before_a_success() {
+    fn a_word_as_code_is_kept() {
+        let details = refusal(r#""code":"IncompleteSignature","sub_msg":"why""#).details;
+        assert_eq!((details.code, details.sub_code.as_deref()), (None, Some("IncompleteSignature")));
+        let details = refusal(r#""code":"IncompleteSignature","sub_code":"isv.x""#).details;
+        assert_eq!(details.sub_code.as_deref(), Some("isv.x"));
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let envelope = success(r#""id":7090000000000000000000001,"code":500000.0,"e":5e5"#);
+        assert_eq!(envelope.text("id"), Some("7090000000000000000000001"));
+        assert_eq!((envelope.text("code"), envelope.text("e")), (Some("500000.0"), Some("5e5")));
+        let table = [
+            ("7", Some(7)),
+            (" 7.0", Some(7)),
+            ("0.7e1", Some(7)),
+            ("-3", Some(-3)),
+            ("7.5", None),
+            ("1e99", None),
+            ("inf", None),
+            ("NaN", None),
+            ("", None),
+            ("2147483648", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(whole_number::<i32>(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_contradicts_itself_is_not_believed() {
         let good = r#"{"is_success":true,"result":true}"#;
-        let both = format!(r#"{{"{SUCCESS_ROOT}":{good},"error_response":{{"code":7}}}}"#);
-        assert_eq!(read(200, both.as_bytes(), true).class, Class::RateLimited { ban: None });
-        let null = format!(r#"{{"error_response":null,"{SUCCESS_ROOT}":{good}}}"#);
-        assert_eq!(read(200, null.as_bytes(), true).class, Class::Accepted);
+        for body in [
+            format!(r#"{{"a_b_response":{good},"error_response":{{"code":7}}}}"#),
+            r#"{"error_response":{"code":7},"a_b_response":{}}"#.to_owned(),
+            format!(r#"{{"a_b_response":{good},"a_b_response":{good}}}"#),
+            format!(r#"{{"x":1,"a_b_response":{good},"x":1}}"#),
+            r#"{"a_b_response":{"is_success":false,"result":true,"is_success":true}}"#.to_owned(),
+            r#"{"a_b_response":{"is_success":true,"result":true,"is\u005fsuccess":true}}"#.to_owned(),
+            r#"{"error_response":{"sub_code":"isp.remote-service-timeout","sub_code":"isp.http-connection-refuse"}}"#
+                .to_owned(),
+        ] {
+            assert!(matches!(read_body(200, &*body), Err(CallError::Contradictory)), "{body}");
+        }
+        for body in [
+            format!(r#"{{"error_response":null,"a_b_response":{good}}}"#),
+            format!(r#"{{"a_b_response":{good}, "error_response" : null }}"#),
+            r#"{"a_b_response":{"is_success":true,"result":true,"list":[{"x":1,"x":2}]}}"#.to_owned(),
+        ] {
+            assert!(read_body(200, &*body).is_ok(), "{body}");
+        }
     }
 
     #[test]
     fn what_top_gets_wrong_in_json_is_still_read() {
-        let body = format!(
-            "\u{feff} {{\"{SUCCESS_ROOT}\":{{\"is_success\":false,\"result\":true,\"new\":[{{}}],\
-             \"extra_err_msg\":\"一\n\u{1}\\\"\\ud83d 二\\ud83d\\ude00\\\\\",\"request_id\":17}}}}"
-        );
-        let answer = read(500, body.as_bytes(), true);
-        assert_eq!(answer.class, Class::Rejected);
-        assert_eq!(answer.said.sub_msg.as_deref(), Some("一\n\u{1}\"\u{fffd} 二😀\\"));
-        assert_eq!(answer.said.request_id.as_deref(), Some("17"));
+        let body = "\u{feff} {\"a_b_response\":{\"is_success\":\"False\",\"result\":true,\"new\":[{}],\
+                    \"extra_err_msg\":\"一\n\u{1}\\\"\\ud83d 二\\ud83d\\ude00\\\\\",\"request_id\":17}}";
+        let envelope = read_body(500, body).unwrap();
+        assert_eq!((envelope.boolean("is_success"), envelope.boolean("result")), (Some(false), Some(true)));
+        assert_eq!(envelope.text("extra_err_msg"), Some("一  \"\u{fffd} 二😀\\"));
+        assert_eq!(envelope.identifier("request_id").as_deref(), Some("17"));
+        assert_eq!((envelope.boolean("request_id"), envelope.text("new")), (None, None));
     }
 
     #[test]
-    fn without_an_envelope_the_status_decides() {
-        let bodies: [&[u8]; 8] =
-            [b"", b"<html>", b"[]", b"{}", b"null", b"{\"result\":true}", b"\xff{}", b"<error_response/>"];
-        for body in bodies {
-            assert_eq!(read(200, body, true).class, Class::BadResponse);
-            assert_eq!(read(404, body, true).class, Class::BadResponse);
-            assert_eq!(read(500, body, true).class, Class::BadResponse);
-            assert_eq!(read(429, body, true).class, Class::RateLimited { ban: None });
-            for status in [502, 503, 504] {
-                assert_eq!(read(status, body, true).class, Class::Unavailable);
-            }
+    fn without_an_envelope_it_is_a_foreign_answer() {
+        for body in ["", "null", "[]", "\"text\"", "{}", r#"{"other":{}}"#, "<html>", "{\"a_b_response\":"] {
+            assert!(matches!(read_body(200, body), Err(CallError::Foreign(_))), "{body}");
         }
+        let both_null = r#"{"error_response":null,"a_b_response":null}"#;
+        assert!(matches!(read_body(200, both_null), Err(CallError::Foreign(_))));
+        assert_eq!(success("").text("anything"), None);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic_and_none_but_a_success_is_accepted(
-            status in 100_u16..=599,
+        fn no_bytes_make_it_panic_and_none_are_an_envelope_by_chance(
+            status in 100_u16..600,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
-            prop_assert_ne!(read(status, &body, true).class, Class::Accepted);
+            prop_assert!(read_body(status, body).is_err());
         }
 
         #[test]
-        fn no_damage_turns_another_answer_into_an_accepted_one(
-            at in 0_usize..100, byte in any::<u8>(), cut in 0_usize..150,
-        ) {
-            let body = format!(r#"{{"{SUCCESS_ROOT}":{{"is_success":false,"result":false}}}}"#);
-            let mut damaged = body.into_bytes();
-            damaged.truncate(cut);
-            if let Some(place) = damaged.get_mut(at) {
-                *place = byte;
-            }
-            prop_assert_ne!(read(200, &damaged, true).class, Class::Accepted);
-        }
-
-        #[test]
-        fn json_soup_never_panics(text in r#"(\{|\}|"|\\|\\u[dD][89abcdef][0-9a-f]{2}|:|,|error_response|code|true|[ -~]|[\x00-\x1f]|张){0,60}"#) {
-            prop_assert_ne!(read(200, text.as_bytes(), true).class, Class::Accepted);
+        fn json_soup_never_panics(text in r#"(\{|\}|"|\\|\\u[dD][89abcdef][0-9a-f]{2}|:|,|error_response|a_b_response|code|true|[ -~]|[\x00-\x1f]|张){0,60}"#) {
+            let _ = read_body(200, text);
         }
     }
 }

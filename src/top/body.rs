@@ -1,8 +1,8 @@
-//! The body of a request to TOP, which knows whether it was asked for.
+//! The body of a request to TOP, which knows whether it was polled.
 //!
-//! The HTTP library asks for it only when a connection, TLS included, stands and the request is about to be
-//! written, so a body that was never asked for was never sent. And once a call is given up, the body refuses to
-//! be sent, so that the proof cannot be overtaken by a connection made a moment later.
+//! The HTTP library polls it only when a connection, TLS included, is established and the request is about to be written,
+//! so a body that was never polled was never sent. And once a call is given up, the body refuses to be sent, so that the
+//! proof is not overtaken by a connection made a moment later.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,20 +12,20 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A form on its way: held by the body that sends it and by the call that may give it up.
+/// A form to be sent: shared by the body that sends it and the call that may give it up.
 pub(super) struct Outgoing {
     /// Taken when it is sent, so that it is freed when it is written and not when it is answered.
     form: Mutex<Bytes>,
     stage: Stage,
 }
 
-/// Whether the request was begun, settled once and for all by whoever asks first.
+/// Whether the request was begun: decided once, by whoever asks first.
 #[derive(Debug, Default)]
 struct Stage(AtomicU8);
 
 impl Outgoing {
     /// A form of which nothing was sent yet.
-    pub(super) fn new(form: Vec<u8>) -> Arc<Self> {
+    pub(super) fn new(form: String) -> Arc<Self> {
         Arc::new(Self { form: Mutex::new(form.into()), stage: Stage::default() })
     }
 
@@ -35,7 +35,7 @@ impl Outgoing {
     }
 
     fn form(&self) -> MutexGuard<'_, Bytes> {
-        // It is whole at every moment, also where a holder panicked.
+        // The value is valid at every moment, also where a holder panicked.
         self.form.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -47,26 +47,26 @@ impl Stage {
 
     /// Begins to send; false once it was given up.
     fn begin(&self) -> bool {
-        self.settle(Self::BEGUN) == Self::BEGUN
+        self.decide(Self::BEGUN) == Self::BEGUN
     }
 
     fn give_up(&self) -> bool {
-        self.settle(Self::GIVEN_UP) == Self::GIVEN_UP
+        self.decide(Self::GIVEN_UP) == Self::GIVEN_UP
     }
 
-    fn settle(&self, stage: u8) -> u8 {
+    fn decide(&self, stage: u8) -> u8 {
         match self.0.compare_exchange(Self::WAITING, stage, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => stage,
-            Err(settled) => settled,
+            Err(decided) => decided,
         }
     }
 }
 
-/// The body that a form is sent in. It is small, since a connection keeps room for many.
+/// The body that a form is sent in.
 pub(super) struct FormBody(Arc<Outgoing>);
 
 impl FormBody {
-    /// The body of `outgoing`; there is one.
+    /// The one body of `outgoing`.
     pub(super) fn of(outgoing: &Arc<Outgoing>) -> Self {
         Self(Arc::clone(outgoing))
     }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_asks_first_settles_whether_it_was_sent() {
+    fn whoever_asks_first_decides_whether_it_was_sent() {
         let begun = Stage::default();
         assert!(begun.begin() && begun.begin() && !begun.give_up());
         let given_up = Stage::default();

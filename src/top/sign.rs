@@ -1,14 +1,15 @@
 //! TOP's signature, a pure function of method, secret and parameters.
 
 use std::fmt;
-use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use sha2::Sha256;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 /// How a call is signed, the common parameter `sign_method`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumIter, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum SignMethod {
     /// MD5 of secret + string + secret.
     Md5,
@@ -18,42 +19,7 @@ pub enum SignMethod {
     HmacSha256,
 }
 
-impl SignMethod {
-    /// Every method.
-    pub const ALL: [Self; 3] = [Self::Md5, Self::Hmac, Self::HmacSha256];
-
-    /// The value of `sign_method`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Md5 => "md5",
-            Self::Hmac => "hmac",
-            Self::HmacSha256 => "hmac-sha256",
-        }
-    }
-}
-
-impl fmt::Display for SignMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for SignMethod {
-    type Err = UnknownSignMethod;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|method| method.name() == name).ok_or(UnknownSignMethod)
-    }
-}
-
-/// Not the name of a signature method that TOP knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be md5, hmac or hmac-sha256")]
-pub struct UnknownSignMethod;
-
-/// A computed signature: upper-case hex, 32 or 64 characters. Whoever holds it can replay a call, so it does
-/// not print.
+/// A computed signature: upper-case hex, 32 or 64 characters. It can be replayed, so it does not print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature(String);
 
@@ -113,6 +79,7 @@ fn keyed<'a, M: Mac + KeyInit>(secret: &str, text: impl Iterator<Item = &'a [u8]
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::IntoEnumIterator;
 
     use super::*;
 
@@ -136,7 +103,7 @@ mod tests {
     fn push(sign_method: &'static str) -> Vec<(&'static str, &'static str)> {
         vec![
             ("app_key", "12345678"),
-            ("method", crate::top::METHOD),
+            ("method", "alibaba.jym.servicecenter.mediation.result.push"),
             ("v", crate::top::VERSION),
             ("timestamp", "2025-11-17 00:00:00"),
             ("format", "json"),
@@ -221,7 +188,7 @@ mod tests {
                 .prop_map(|map| map.into_iter().filter(|(name, _)| name != "sign").collect::<Vec<_>>())
                 .prop_shuffle(),
             secret in "\\PC{0,90}",
-            method in proptest::sample::select(&SignMethod::ALL),
+            method in proptest::sample::select(SignMethod::iter().collect::<Vec<_>>()),
         ) {
             let borrowed: Vec<_> = parameters.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             let expected = naive(method, &secret, &parameters);

@@ -67,11 +67,7 @@ fn rows() -> Vec<Row> {
             Move::error(r#""sub_code":"isp.top-remote-connection-error""#),
             "top_unreachable",
         ),
-        (
-            "back end not in time",
-            Move::error(r#""sub_code":"isp.http-connection-timeout""#),
-            "top_unreachable",
-        ),
+        ("back end not in time", Move::error(r#""sub_code":"isp.http-connection-timeout""#), "top_timeout"),
         (
             "service timeout",
             Move::error(r#""code":15,"sub_code":"isp.remote-service-timeout:x""#),
@@ -98,14 +94,19 @@ fn rows() -> Vec<Row> {
         ("code 1", Move::error(r#""code":1"#), "top_unavailable"),
         ("code 10", Move::error(r#""code":10"#), "top_unavailable"),
         ("code 15 alone", Move::error(r#""code":15"#), "top_unavailable"),
-        ("code 50 with a bare sub-code", Move::error(r#""code":50,"sub_code":"17""#), "top_unavailable"),
+        ("code 50 with a bare sub-code", Move::error(r#""code":50,"sub_code":"17""#), "top_system_error"),
         ("code 88", Move::error(r#""code":88"#), "top_unavailable"),
         ("another code", Move::error(r#""code":999"#), "top_system_error"),
         ("no code", Move::error(""), "top_system_error"),
         (
-            "error before success",
+            "both roots",
             Move::ok(&ACCEPTED.replacen('{', r#"{"error_response":{"code":7},"#, 1)),
-            "top_rate_limited",
+            "top_bad_response",
+        ),
+        (
+            "both roots, one of them null",
+            Move::ok(&ACCEPTED.replacen('{', r#"{"error_response":null,"#, 1)),
+            "200",
         ),
         ("HTTP 429", html(429), "top_rate_limited"),
         ("HTTP 502", html(502), "top_unavailable"),
@@ -209,7 +210,7 @@ fn tops_own_words_are_passed_on_where_they_help() {
 fn a_ban_is_told_by_its_length() {
     let said = r#""code":7,"sub_code":"accesscontrol.limited-by-api-access-count","sub_msg":"This ban will last for 71 more seconds""#;
     let reply = TestApp::start(&Gateway::always(Move::error(said))).push_good();
-    assert_eq!(reply.header("retry-after"), Some("71"));
+    assert_eq!(reply.header("retry-after"), Some("60"), "a ban can be lifted early");
     assert_eq!(reply.problem("top_rate_limited")["attempts"], 1);
     let reply = TestApp::start(&Gateway::always(Move::error(r#""code":7"#))).push_good();
     assert_eq!(reply.header("retry-after"), Some("1"));

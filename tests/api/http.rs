@@ -75,8 +75,10 @@ fn head_is_get_without_the_body() {
         assert!(head.message.body.is_empty());
     }
     assert_eq!(app.get("GET", "/livez").json(), serde_json::json!({ "status": "ok" }));
-    assert_eq!(app.get("GET", "/").header("location"), Some("/swagger-ui/"));
-    assert_eq!(app.get("GET", "/swagger-ui").header("location"), Some("/swagger-ui/"));
+    // Relative, so that a proxy may strip a prefix of the path.
+    for path in ["/", "/swagger-ui"] {
+        assert_eq!(app.get("GET", path).header("location"), Some("swagger-ui/"));
+    }
     app.get("GET", "/swagger-ui/nothing.js").problem("not_found");
 }
 

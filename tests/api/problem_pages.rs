@@ -1,6 +1,7 @@
 //! The catalogue of problems as its readers get it: JSON for programs, pages in two languages for browsers.
 
-use mediation_bridge::api::catalogue::{Code, Entry};
+use mediation_bridge::api::problem::Code;
+use strum::VariantArray;
 
 use super::support::{Reply, TestApp};
 
@@ -11,18 +12,14 @@ fn app() -> TestApp {
     TestApp::accepting(&[])
 }
 
-fn entries() -> impl Iterator<Item = Entry> {
-    Code::ALL.iter().map(|code| code.entry())
-}
-
-fn path(entry: &Entry) -> String {
-    format!("/problems/{}", entry.name)
+fn path(code: Code) -> String {
+    format!("/problems/{}", code.name())
 }
 
 fn ask(app: &TestApp, method: &str, path: &str, accept: &str) -> Reply {
     let reply = app.send(method, path, &[("Accept", accept)], b"");
     assert_eq!(reply.status, 200, "{path}");
-    assert_eq!(reply.header("vary"), Some("Accept"), "{path}");
+    assert_eq!(reply.header("vary"), Some("Accept, Accept-Language"), "{path}");
     reply
 }
 
@@ -37,7 +34,7 @@ fn shown(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let pieces = escaped.split('`').enumerate();
     pieces
-        .map(|(place, piece)| if place % 2 == 1 { format!("<code>{piece}</code>") } else { piece.to_owned() })
+        .map(|(index, piece)| if index % 2 == 1 { format!("<code>{piece}</code>") } else { piece.to_owned() })
         .collect()
 }
 
@@ -71,18 +68,21 @@ fn every_problem_is_explained_in_both_languages() {
     let app = app();
     let list = app.get("GET", "/problems").json();
     let list = list["problems"].as_array().unwrap();
-    assert_eq!(list.len(), Code::ALL.len());
-    for (entry, listed) in entries().zip(list) {
-        let reply = app.get("GET", &path(&entry));
+    assert_eq!(list.len(), Code::VARIANTS.len());
+    for (code, listed) in Code::VARIANTS.iter().copied().zip(list) {
+        let entry = code.entry();
+        let reply = app.get("GET", &path(code));
         assert_eq!(reply.json(), *listed);
-        assert_eq!(listed["type"], path(&entry));
-        assert_eq!(listed["code"], entry.name);
+        assert_eq!(listed["type"], path(code));
+        assert_eq!(listed["code"], code.name());
         assert_eq!(listed["status"], entry.status.as_u16());
-        let internal = entry.name == "internal_error";
-        let outcomes = if internal { vec!["not_executed", "unknown"] } else { vec![entry.outcome.name()] };
+        let outcome: &str = entry.outcome.into();
+        let outcomes =
+            if code == Code::InternalError { vec!["not_executed", "unknown"] } else { vec![outcome] };
         assert_eq!(listed["outcomes"], serde_json::json!(outcomes));
         assert_eq!(listed["retryable"], entry.retryable);
-        assert_eq!(listed["actor"], entry.actor.name());
+        let actor: &str = entry.actor.into();
+        assert_eq!(listed["actor"], actor);
         for (language, words, stop) in [("en", entry.en, "."), ("zh", entry.zh, "。")] {
             let told = &listed[language];
             assert_eq!(told["title"], words.title);
@@ -92,7 +92,7 @@ fn every_problem_is_explained_in_both_languages() {
                 assert!(told[member].as_str().unwrap().ends_with(stop), "{member}: {told}");
             }
         }
-        // Chinese stands there as itself, not as escapes.
+        // Chinese is there as itself, not as escapes.
         assert!(reply.text().contains(entry.zh.title));
     }
 }
@@ -100,27 +100,31 @@ fn every_problem_is_explained_in_both_languages() {
 #[test]
 fn a_page_answers_the_five_questions_in_both_languages() {
     let app = app();
-    for entry in entries() {
-        let (page, told) = (page(&app, &path(&entry)), app.get("GET", &path(&entry)).json());
+    for code in Code::VARIANTS.iter().copied() {
+        let name = code.name();
+        let (page, told) = (page(&app, &path(code)), app.get("GET", &path(code)).json());
         for tag in ["en", "zh"] {
             for member in ["title", "meaning", "executed", "retry", "action", "actor"] {
                 let text = shown(told[tag][member].as_str().unwrap());
-                assert!(page.contains(&text), "{}: {text}", entry.name);
+                assert!(page.contains(&text), "{name}: {text}");
             }
         }
         for part in ["<html lang=\"en\">", "<section lang=\"zh-CN\">", "由谁处理？", "Who should act?"] {
-            assert!(page.contains(part), "{}: {part}", entry.name);
+            assert!(page.contains(part), "{name}: {part}");
         }
-        assert!(page.contains("<a href=\"/problems\">"));
+        assert!(page.contains("<a href=\"../problems\">"));
     }
 }
 
 #[test]
 fn the_list_leads_to_every_page() {
     let page = page(&app(), "/problems");
-    for entry in entries() {
-        assert!(page.contains(&format!("<a href=\"{}\">", path(&entry))), "{}", entry.name);
-        for words in [entry.en, entry.zh] {
+    for code in Code::VARIANTS.iter().copied() {
+        // Relative, so that a proxy may strip a prefix of the path.
+        let name = code.name();
+        assert!(page.contains(&format!("<a href=\"problems/{name}\">")), "{name}");
+        assert!(page.contains(&format!("<a href=\"#{name}\">")), "{name}");
+        for words in [code.entry().en, code.entry().zh] {
             for text in [words.title, words.meaning, words.action] {
                 assert!(page.contains(&shown(text)), "{text}");
             }
@@ -134,12 +138,15 @@ fn pages_are_plain_and_lead_only_to_what_is_there() {
     let without = TestApp::accepting(&[("BRIDGE_SWAGGER_UI", "false")]);
     for path in ["/problems", "/problems/internal_error"] {
         let (with, without) = (page(&with, path), page(&without, path));
-        assert!(with.contains("href=\"/swagger-ui/\"") && !without.contains("swagger"));
+        assert!(!with.contains("href=\"/"), "links are relative");
+        assert!(with.contains("swagger-ui/\"") && !without.contains("swagger"));
         for page in [with, without] {
             assert!(
                 page.contains("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")
             );
-            assert!(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"));
+            for foreign in ["<script", "=\"http", "=\"//", "url(", "@import"] {
+                assert!(!page.contains(foreign), "{foreign}");
+            }
             assert!(!page.contains('`') && page.len() < 64 * 1024, "{}", page.len());
             for element in ["article", "body", "code", "dl", "html", "main", "nav", "p", "section", "span"] {
                 let (open, close) = (format!("<{element}>"), format!("</{element}>"));
@@ -147,6 +154,41 @@ fn pages_are_plain_and_lead_only_to_what_is_there() {
                 assert_eq!(opened, page.matches(&close).count(), "{element}");
             }
         }
+    }
+}
+
+#[test]
+fn a_reader_gets_their_own_language_first() {
+    let app = app();
+    for (language, html, first, then) in [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "<html lang=\"zh-CN\">", "TOP 未及时响应", "TOP did not answer in time"),
+        ("en,zh;q=0.5", "<html lang=\"en\">", "TOP did not answer in time", "TOP 未及时响应"),
+        ("fr", "<html lang=\"en\">", "TOP did not answer in time", "TOP 未及时响应"),
+    ] {
+        let headers = [("Accept", BROWSER), ("Accept-Language", language)];
+        for path in ["/problems/top_timeout", "/problems"] {
+            let reply = app.send("GET", path, &headers, b"");
+            let page = reply.text();
+            assert!(page.contains(html), "{language}");
+            assert!(page.find(first).unwrap() < page.find(then).unwrap(), "{language}");
+            let tag = if html.contains("zh") { "zh-CN" } else { "en" };
+            assert_eq!(reply.header("content-language"), Some(tag));
+        }
+    }
+}
+
+#[test]
+fn the_title_of_a_problem_is_in_the_callers_language() {
+    let app = app();
+    for (language, tag, title) in
+        [("zh", "zh-CN", "请求未通过校验"), ("en", "en", "The request failed validation")]
+    {
+        let headers = [("Content-Type", "application/json"), ("Accept-Language", language)];
+        let reply = app.push_with("DEMO-1", &headers, b"{}");
+        assert_eq!(reply.problem("validation_failed")["title"], title);
+        assert_eq!(reply.header("content-language"), Some(tag));
+        assert_eq!(reply.header("vary"), Some("Accept-Language"));
+        assert!(reply.json()["detail"].as_str().unwrap().is_ascii(), "detail stays English");
     }
 }
 

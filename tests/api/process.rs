@@ -16,6 +16,7 @@ fn everything_that_is_wrong_with_the_configuration_is_told_at_once() {
     let wrong = [
         ("TOP_SESSION", " a session "),
         ("TOP_GATEWAY_URL", "http://gw.api.taobao.com/router/rest"),
+        ("TOP_PROXY_URL", "socks5://canary-password@proxy:1080"),
         ("TOP_SIGN_METHOD", "sha1"),
         ("TOP_CONNECT_TIMEOUT", "3"),
         ("TOP_MAX_ATTEMPTS", "0"),
@@ -65,7 +66,27 @@ fn settings_that_do_not_go_together_are_refused() {
         refused(&[("BRIDGE_REDIS_URL", url)], "BRIDGE_REDIS_URL");
     }
     refused(&[("TOP_GATEWAY_URL", "http://10.0.0.1/router/rest")], "TOP_GATEWAY_URL");
-    refused(&[("TOP_GATEWAY_URL", "https://user@host/router/rest")], "TOP_GATEWAY_URL");
+    for url in [
+        "https://user@host/router/rest",
+        "https:///router/rest",
+        "https://host/router /rest",
+        "https://host:0/router/rest",
+        "https://host",
+        "https://host/",
+        "https://host\\router\\rest",
+        "https://host/router/rest?a=b",
+        "https:host/router/rest",
+        "gw.api.taobao.com/router/rest",
+    ] {
+        refused(&[("TOP_GATEWAY_URL", url)], "TOP_GATEWAY_URL");
+    }
+    let plain = ("TOP_GATEWAY_URL", "http://localhost/router/rest");
+    refused(&[plain, ("TOP_PROXY_URL", "http://proxy:3128")], "TOP_PROXY_URL");
+    for url in
+        ["https://proxy:3128", "http://proxy:3128/path", "http://user:p@ss/word@proxy:3128", "proxy:3128"]
+    {
+        refused(&[("TOP_PROXY_URL", url)], "TOP_PROXY_URL");
+    }
     refused(&[("BRIDGE_CALLERS", "a:same-token-0123456789,b:same-token-0123456789")], "BRIDGE_CALLERS");
     refused(&[("BRIDGE_CALLERS", ",\n")], "BRIDGE_CALLERS");
 
@@ -76,7 +97,8 @@ fn settings_that_do_not_go_together_are_refused() {
     taken(&[("BRIDGE_BIND", "0.0.0.0:8080"), ("BRIDGE_ALLOW_ANONYMOUS", "true")]);
     taken(&[("BRIDGE_BIND", "0.0.0.0:8080"), ("BRIDGE_CALLERS", "wms:token-0123456789abcdef")]);
     taken(&[("BRIDGE_BIND", "[::1]:0"), ("BRIDGE_CALLERS", ""), ("BRIDGE_DRAIN_DELAY", "0s")]);
-    taken(&[("TOP_GATEWAY_URL", "http://localhost:1/"), ("BRIDGE_DEADLINE", "1h")]);
+    taken(&[("TOP_GATEWAY_URL", "http://localhost:1/router/rest"), ("BRIDGE_DEADLINE", "1h")]);
+    taken(&[("TOP_PROXY_URL", "http://user:p%40ss@proxy:3128")]);
     taken(&[("TOP_GATEWAY_URL", "http://10.0.0.1/router/rest"), ("TOP_ALLOW_PLAINTEXT", "true")]);
     taken(&[("BRIDGE_PORT", "tcp://10.0.0.1:80"), ("HTTPS_PROXY", "http://nowhere:1")]);
 }
@@ -123,7 +145,7 @@ fn check_config_prints_what_is_in_force() {
         "TOP_SESSION=***",
         "TOP_GATEWAY_URL=https://gw.api.taobao.com/router/rest",
         "BRIDGE_DEADLINE=7s",
-        "BRIDGE_CALLERS=***",
+        "BRIDGE_CALLERS=wms (1 token)",
         "BRIDGE_REDIS_URL=(unset)",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
@@ -133,6 +155,80 @@ fn check_config_prints_what_is_in_force() {
         assert!(names.contains(&variable.name), "{}", variable.name);
     }
     assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn what_an_editor_a_shell_or_a_template_leaves_in_a_secret_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "\u{feff}canary-secret\n").unwrap();
+    let path = path.to_str().unwrap();
+    for (variable, value, hint) in [
+        ("TOP_APP_SECRET_FILE", path, "byte order mark"),
+        ("TOP_APP_SECRET", "\"canary-secret\"", "quotes"),
+        ("TOP_APP_SECRET", "'canary-secret'", "quotes"),
+        ("TOP_APP_SECRET", "canary\u{200b}secret", "visible ASCII"),
+        ("TOP_APP_SECRET", "canary secret", "spaces"),
+        ("TOP_APP_SECRET", "changeme", "placeholder"),
+        ("TOP_APP_SECRET", "<canary-secret>", "placeholder"),
+        ("TOP_APP_KEY", "REPLACE-ME", "placeholder"),
+        ("TOP_APP_KEY", "\"12345678\"", "quotes"),
+        ("TOP_SESSION", "REPLACE_ME", "placeholder"),
+        ("BRIDGE_REDIS_URL", "redis://:canary#secret@host:6379", "percent-encode"),
+        ("BRIDGE_REDIS_URL", "redis://:canary/secret@host:6379", "percent-encode"),
+        ("BRIDGE_CALLERS", "wms:<canary-canary-canary>", "placeholder"),
+        ("BRIDGE_CALLERS", "a:canary-canary-canary;b:canary-canary-canarz", "commas or new lines"),
+    ] {
+        let base = GOOD.iter().filter(|(name, _)| !variable.starts_with(name)).copied();
+        let variables: Vec<_> = base.chain([(variable, value)]).collect();
+        let output = run(&["check-config"], &variables);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{variable}={value}: {said}");
+        assert!(said.contains(hint), "{variable}={value}: {said}");
+        assert!(!said.contains("canary"), "{said}");
+    }
+}
+
+#[test]
+fn every_mistake_of_a_list_is_told() {
+    let callers = [("BRIDGE_CALLERS", "a:short,b,ok:token-0123456789abcdef,c d:token-0123456789abcdez")];
+    let said = text(&run(&["check-config"], &[&GOOD[..], &callers].concat()).stderr);
+    for entry in
+        ["entry 1: the token must have 16 to 256", "entry 2: must be name:token", "entry 4: the name"]
+    {
+        assert!(said.contains(entry), "{entry} in\n{said}");
+    }
+    let log = [("BRIDGE_LOG", "warning, mediation_bridge = loud, a b=info")];
+    let said = text(&run(&["check-config"], &[&GOOD[..], &log].concat()).stderr);
+    for part in ["is warn meant?", "\"loud\"", "\"a b\""] {
+        assert!(said.contains(part), "{part} in\n{said}");
+    }
+}
+
+#[test]
+fn what_is_set_in_vain_is_a_warning() {
+    for (variables, warning) in [
+        (&[("BRIDGE_DEADLNE", "5s")][..], Some("is BRIDGE_DEADLINE meant?")),
+        (&[("TOP_SECRET", "canary")], Some("is TOP_APP_SECRET meant?")),
+        (&[("TOP_APP_KEY_FILE", "/run/key")], Some("is TOP_APP_KEY meant?")),
+        (&[("BRIDGE_REDIS_URL", "redis://host:6379")], Some("BRIDGE_REDIS_URL is set but not used")),
+        (&[("BRIDGE_LOG", "warn")], Some("BRIDGE_LOG leaves out the line of each push")),
+        (&[("BRIDGE_LOG", " info , mediation_bridge = debug ")], None),
+        (&[("BRIDGE_PORT_8080_TCP", "tcp://10.0.0.1:8080"), ("BRIDGE_SERVICE_HOST", "10.0.0.1")], None),
+    ] {
+        let output = run(&["check-config"], &[&GOOD[..], variables].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+        match warning {
+            Some(warning) => assert!(said.contains(warning), "{warning} in\n{said}"),
+            None => assert_eq!(said, ""),
+        }
+    }
+    let gateway = Gateway::always(Move::accepted());
+    let mut bridge = Program::serve(&gateway.url(), &[("BRIDGE_DEADLNE", "5s")]);
+    let line = bridge.line_with("BRIDGE_DEADLNE");
+    assert!(line.contains("\"WARN\""), "{line}");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::io::{BufReader, Write};
 use std::net::SocketAddr;
 use std::thread;
 
-use mediation_bridge::api::catalogue::Code;
+use mediation_bridge::api::problem::Code;
+use strum::VariantArray;
 
 use super::support::program::run;
 use super::support::redis::RedisServer;
@@ -204,7 +205,7 @@ fn no_canary_leaves_by_any_way() {
         .collect();
     // What no caller can bring about: a fault of the bridge. A unit test shows that the text of a panic is not told.
     let all =
-        Code::ALL.iter().map(|code| code.entry().name.to_owned()).filter(|name| name != "internal_error");
+        Code::VARIANTS.iter().map(|code| code.name().to_owned()).filter(|name| name != "internal_error");
     assert_eq!(seen, all.collect(), "every problem was seen");
     assert!(answers.iter().filter(|answer| answer.status == 200).count() > 6);
 

@@ -205,5 +205,5 @@ fn a_strange_name_is_pointed_at_exactly_and_shown_on_one_line() {
     let body = app.push(r#"{"a\n/~\u0016":0,"result":"s"}"#).problem("validation_failed");
     assert_eq!(body["errors"][0]["pointer"], "/a\n~1~0\u{16}");
     let detail = body["errors"][0]["detail"].as_str().unwrap();
-    assert!(detail.starts_with("a\u{fffd}/~\u{fffd} is no member") && !detail.contains(char::is_control));
+    assert!(detail.starts_with("a\u{fffd}/~\u{fffd} is ") && !detail.contains(char::is_control));
 }

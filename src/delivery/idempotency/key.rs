@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use serde_json::json;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
 use crate::mediation::{Rule, Violation};
 
-/// What a caller tells retries of one push from other pushes by: 1 to 255 visible ASCII characters. Its value is
-/// the caller's own business, so it does not print.
+/// By which a caller tells retries of one push from other pushes: 1 to 255 visible ASCII characters. Its value is the
+/// caller's own business, so it does not print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -31,7 +36,7 @@ impl IdempotencyKey {
         if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Violation::new(
                 Rule::BadCharacter,
-                "must hold visible ASCII characters only, no spaces",
+                "must contain visible ASCII characters only, no spaces",
             ));
         }
         if key.len() > Self::MAX {
@@ -47,6 +52,21 @@ impl IdempotencyKey {
         &self.0
     }
 }
+
+impl PartialSchema for IdempotencyKey {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            // Quotes around it, and every character escaped.
+            .max_length(Some(2 * Self::MAX + 2))
+            .pattern(Some(Self::PATTERN))
+            .examples([json!("7c4a8d09-ca37-4f2e-9d1b-2f0b3a5e6c11")])
+            .into()
+    }
+}
+
+impl ToSchema for IdempotencyKey {}
 
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

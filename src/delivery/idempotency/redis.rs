@@ -1,10 +1,10 @@
 //! Slots in Redis: for replicas. The only place that names the Redis library.
 //!
-//! Two Redis keys a slot, side by side in a cluster: `…:{place}:claim`, a string that expires with the claim, and
-//! `…:{place}`, a hash with the request's digest, its last holder and, once TOP has decided, the verdict. Each
+//! Two Redis keys a slot, side by side in a cluster: `…:{location}:claim`, a string that expires with the claim, and
+//! `…:{location}`, a hash with the request's digest, its last holder and, once TOP has decided, the decision. Each
 //! step is one script, which Redis runs as a whole.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -12,7 +12,7 @@ use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
 use tokio::time::timeout;
 
-use super::{Claim, Lives, Settlement, Slot, Standing, Token};
+use super::claim::{Acquired, Claim, Lives, Settlement, Slot, Token};
 
 /// How long one step may take, its second try included.
 const STEP: Duration = Duration::from_millis(800);
@@ -29,11 +29,10 @@ const PREFIX: &str = "mediation-bridge:1";
 #[derive(Clone)]
 pub struct RedisAddress(Client);
 
-/// A connection to Redis, made when it is first needed and again whenever it breaks. It belongs to the thread that
-/// made it.
-#[derive(Clone)]
+/// Redis as one worker uses it: a connection that is made when it is first needed, and again whenever it breaks.
 pub struct Redis {
-    connection: ConnectionManager,
+    address: RedisAddress,
+    connection: OnceLock<ConnectionManager>,
     scripts: Arc<Scripts>,
 }
 
@@ -51,7 +50,7 @@ pub enum StoreError {
     /// Redis did not answer.
     #[error("Redis did not answer within {} ms", STEP.as_millis())]
     TooSlow,
-    /// What stands in Redis was not written by this version.
+    /// What is in Redis was not written by this version.
     #[error("what Redis holds cannot be read")]
     Unreadable(#[source] Option<serde_json::Error>),
 }
@@ -69,39 +68,51 @@ impl RedisAddress {
 }
 
 impl Redis {
-    /// A store at `address`. It must be made within the runtime of the thread that uses it.
-    ///
-    /// # Panics
-    /// Never: nothing is connected yet, and the configuration is always the same.
+    /// A store at `address`. Nothing is connected.
     #[must_use]
-    pub fn new(address: &RedisAddress) -> Self {
-        // One try a connection: whoever comes next tries again, and nobody waits for more than that.
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(TRY))
-            .set_response_timeout(Some(TRY))
-            .set_pipeline_buffer_size(QUEUE);
+    pub fn new(address: RedisAddress) -> Self {
         let scripts = Scripts {
             claim: Script::new(include_str!("claim.lua")),
             settle: Script::new(include_str!("settle.lua")),
         };
-        #[expect(clippy::expect_used, reason = "refused are only subscriptions, and there are none")]
-        let connection = ConnectionManager::new_lazy_with_config(address.0.clone(), config)
-            .expect("a connection to be made");
-        Self { connection, scripts: Arc::new(scripts) }
+        Self { address, connection: OnceLock::new(), scripts: Arc::new(scripts) }
     }
 
-    pub(super) async fn claim(&self, slot: Slot, token: Token, lives: Lives) -> Result<Standing, StoreError> {
+    /// The same store with a connection of its own.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        let (address, scripts) = (self.address.clone(), Arc::clone(&self.scripts));
+        Self { address, connection: OnceLock::new(), scripts }
+    }
+
+    fn connection(&self) -> ConnectionManager {
+        let connect = || {
+            // One try a connection: whoever comes next tries again, and nobody waits for more than that.
+            let config = ConnectionManagerConfig::new()
+                .set_number_of_retries(0)
+                .set_connection_timeout(Some(TRY))
+                .set_response_timeout(Some(TRY))
+                .set_pipeline_buffer_size(QUEUE);
+            #[expect(clippy::expect_used, reason = "refused are only subscriptions, and there are none")]
+            ConnectionManager::new_lazy_with_config(self.address.0.clone(), config)
+                .expect("a connection to be made")
+        };
+        self.connection.get_or_init(connect).clone()
+    }
+
+    pub(super) async fn claim(&self, slot: Slot, token: Token, lives: Lives) -> Result<Claim, StoreError> {
         let mut script = invocation(&self.scripts.claim, &slot, token);
         script.arg(milliseconds(lives.claim)).arg(milliseconds(lives.slot));
         let answer: Vec<String> = self.run(&script).await?;
         let answer: Vec<&str> = answer.iter().map(String::as_str).collect();
         match answer.as_slice() {
-            ["ours", in_doubt] => Ok(Standing::Ours(Claim { slot, token, in_doubt: *in_doubt == "1" })),
-            ["in_flight"] => Ok(Standing::InFlight),
-            ["reused"] => Ok(Standing::Reused),
-            ["decided", verdict] => serde_json::from_str(verdict)
-                .map(Standing::Decided)
+            ["acquired", in_doubt] => {
+                Ok(Claim::Acquired(Acquired { slot, token, in_doubt: *in_doubt == "1" }))
+            }
+            ["in_flight"] => Ok(Claim::InFlight),
+            ["reused"] => Ok(Claim::Reused),
+            ["completed", completed] => serde_json::from_str(completed)
+                .map(Claim::Completed)
                 .map_err(|error| StoreError::Unreadable(Some(error))),
             _ => Err(StoreError::Unreadable(None)),
         }
@@ -109,28 +120,28 @@ impl Redis {
 
     pub(super) async fn settle(
         &self,
-        claim: &Claim,
+        acquired: &Acquired,
         settlement: &Settlement,
         ttl: Duration,
     ) -> Result<bool, StoreError> {
-        let (how, verdict) = match settlement {
-            Settlement::Forget => ("forget", None),
-            Settlement::Keep => ("keep", None),
-            Settlement::Decide(verdict) => ("decide", Some(verdict)),
+        let (how, completed) = match settlement {
+            Settlement::Release => ("release", None),
+            Settlement::MarkUnknown => ("mark_unknown", None),
+            Settlement::Complete(completed) => ("complete", Some(completed)),
         };
-        let verdict = verdict.map(serde_json::to_string).transpose();
-        let verdict = verdict.map_err(|error| StoreError::Unreadable(Some(error)))?;
-        let mut script = invocation(&self.scripts.settle, &claim.slot, claim.token);
-        script.arg(how).arg(milliseconds(ttl)).arg(verdict.unwrap_or_default());
+        let completed = completed.map(serde_json::to_string).transpose();
+        let completed = completed.map_err(|error| StoreError::Unreadable(Some(error)))?;
+        let mut script = invocation(&self.scripts.settle, &acquired.slot, acquired.token);
+        script.arg(how).arg(milliseconds(ttl)).arg(completed.unwrap_or_default());
         let settled: i64 = self.run(&script).await?;
-        // A slot that was forgotten may be another's by the second try.
-        Ok(settled == 1 || *settlement == Settlement::Forget)
+        // A slot that was released may be another's by the second try.
+        Ok(settled == 1 || *settlement == Settlement::Release)
     }
 
     /// Runs a script, a second time if the first did not come through: each may run twice.
     async fn run<T: redis::FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
         let tries = async {
-            let mut connection = self.connection.clone();
+            let mut connection = self.connection();
             match script.invoke_async(&mut connection).await {
                 Err(error) if error.is_io_error() => script.invoke_async(&mut connection).await,
                 answer => answer,
@@ -140,13 +151,13 @@ impl Redis {
     }
 }
 
-/// A script with what both begin with.
+/// A script with the keys and arguments that both share.
 fn invocation<'a>(script: &'a Script, slot: &Slot, token: Token) -> ScriptInvocation<'a> {
-    let place = base16ct::lower::encode_string(&slot.place);
+    let location = base16ct::lower::encode_string(&slot.location);
     let mut invocation = script.prepare_invoke();
     invocation
-        .key(format!("{PREFIX}:{{{place}}}:claim"))
-        .key(format!("{PREFIX}:{{{place}}}"))
+        .key(format!("{PREFIX}:{{{location}}}:claim"))
+        .key(format!("{PREFIX}:{{{location}}}"))
         .arg(format!("{token:032x}"))
         .arg(base16ct::lower::encode_string(&slot.request));
     invocation

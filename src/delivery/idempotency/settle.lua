@@ -1,6 +1,6 @@
--- Leaves in a slot what its push came to. KEYS: the claim, the slot. ARGV: token, request, 'forget', 'keep' or
--- 'decide', life of the slot (ms), verdict. Answers 0, and changes nothing, where another push has claimed the slot
--- since. A slot that Redis has lost in between is written anew.
+-- Records in a slot what its push came to. KEYS: the claim, the slot. ARGV: token, request, 'release', 'mark_unknown' or
+-- 'complete', life of the slot (ms), TOP's decision. Answers 0, and changes nothing, where another push has acquired the
+-- slot since. A slot that Redis has lost in between is written again.
 local holder = redis.call('HGET', KEYS[2], 'holder')
 if holder and holder ~= ARGV[1] then
   return 0
@@ -8,12 +8,12 @@ end
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('DEL', KEYS[1])
 end
-if ARGV[3] == 'forget' then
+if ARGV[3] == 'release' then
   redis.call('DEL', KEYS[2])
   return 1
 end
 redis.call('HSET', KEYS[2], 'request', ARGV[2], 'holder', ARGV[1])
-if ARGV[3] == 'decide' then
+if ARGV[3] == 'complete' then
   redis.call('HSET', KEYS[2], 'verdict', ARGV[5])
 end
 redis.call('PEXPIRE', KEYS[2], ARGV[4])

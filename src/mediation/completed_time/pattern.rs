@@ -1,11 +1,11 @@
-//! The spellings of a time as ECMA-262 patterns, for documents: lengths of months, leap years and the range of
-//! years are in them, so that what a pattern takes, the parser takes too.
+//! The spellings of a time as ECMA-262 patterns, for documents: lengths of months, leap years and the range of years
+//! are in them, so that the parser accepts what a pattern accepts.
 //!
-//! The patterns keep to what every engine of regular expressions knows: there is no looking ahead in them.
+//! The patterns use what every engine of regular expressions knows, and no look-ahead.
 
 use super::CompletedTime;
 
-/// The patterns spell these years; with other years they have to be written anew.
+/// The patterns spell these years; with other years they have to be rewritten.
 const _: () = assert!(CompletedTime::FIRST_YEAR == 2000 && CompletedTime::LAST_YEAR == 2099);
 
 /// Days of the longest months.
@@ -20,11 +20,10 @@ const SIXTY: &str = "[0-5][0-9]";
 const HOUR: &str = "(?:[01][0-9]|2[0-3])";
 
 impl CompletedTime {
-    /// What [`Self::parse`] takes, as a pattern: all of it, but for the days on which the offset decides whether
+    /// What [`Self::parse`] accepts, as a pattern: all of it, but for the days on which the offset decides whether
     /// the year in GMT+8 is the first, the last or one outside. These are 1999-12-30 to 2000-01-01 and 2099-12-30
-    /// to 2100-01-01; of them the pattern takes what has no offset, the offset +08:00, or UTC.
-    #[must_use]
-    pub fn pattern() -> String {
+    /// to 2100-01-01; of them the pattern accepts what has no offset, the offset +08:00, or UTC.
+    pub(in crate::mediation) fn input_pattern() -> String {
         let (any, inner) = (any_day(), inner_day());
         let time = format!("{HOUR}:{SIXTY}:{SIXTY}");
         let fraction = r"(?:\.[0-9]+)?";
@@ -40,8 +39,7 @@ impl CompletedTime {
     }
 
     /// What it prints, as a pattern.
-    #[must_use]
-    pub fn printed_pattern() -> String {
+    pub(in crate::mediation) fn output_pattern() -> String {
         format!("^{} {HOUR}:{SIXTY}:{SIXTY}$", any_day())
     }
 }
@@ -71,15 +69,14 @@ mod tests {
 
     use super::*;
 
-    static PATTERN: LazyLock<Regex> = LazyLock::new(|| Regex::new(&CompletedTime::pattern()).unwrap());
-    static PRINTED: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(&CompletedTime::printed_pattern()).unwrap());
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| Regex::new(&CompletedTime::input_pattern()).unwrap());
+    static PRINTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(&CompletedTime::output_pattern()).unwrap());
 
     fn unanchored(pattern: &str) -> &str {
         pattern.strip_prefix('^').unwrap().strip_suffix('$').unwrap()
     }
 
-    /// Whether the pattern may leave the text to the parser.
+    /// Whether the pattern may leave the decision to the parser.
     fn at_a_turn(text: &str) -> bool {
         let offset = text.trim_start_matches(|c| c != 'T').trim_start_matches(|c| !"Z+-".contains(c));
         let days = ["1999-12-30", "1999-12-31", "2000-01-01", "2099-12-30", "2099-12-31", "2100-01-01"];
@@ -88,8 +85,8 @@ mod tests {
     }
 
     fn agree(text: &str) -> Result<(), TestCaseError> {
-        let (matched, taken) = (PATTERN.is_match(text), CompletedTime::parse(text).is_ok());
-        prop_assert!(matched == taken || (taken && at_a_turn(text)), "{text}: {matched}, {taken}");
+        let (matched, accepted) = (PATTERN.is_match(text), CompletedTime::parse(text).is_ok());
+        prop_assert!(matched == accepted || (accepted && at_a_turn(text)), "{text}: {matched}, {accepted}");
         Ok(())
     }
 
@@ -135,7 +132,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn what_the_pattern_takes_is_read(text in string_regex(unanchored(&CompletedTime::pattern())).unwrap()) {
+        fn what_the_pattern_accepts_is_read(text in string_regex(unanchored(&CompletedTime::input_pattern())).unwrap()) {
             prop_assert!(CompletedTime::parse(&text).is_ok(), "{text}");
         }
 
@@ -147,24 +144,24 @@ mod tests {
         #[test]
         fn pattern_and_parser_agree_on_slips(
             text in shaped(),
-            place in any::<proptest::sample::Index>(),
+            position in any::<proptest::sample::Index>(),
             slip in "[0-9TZ :.+-]|\\PC|\n",
         ) {
             let mut characters: Vec<char> = text.chars().collect();
-            let place = place.index(characters.len());
-            characters.splice(place..=place, slip.chars());
+            let position = position.index(characters.len());
+            characters.splice(position..=position, slip.chars());
             agree(&characters.into_iter().collect::<String>())?;
         }
 
         #[test]
-        fn what_is_printed_has_the_printed_pattern(text in shaped()) {
+        fn what_is_printed_matches_the_output_pattern(text in shaped()) {
             if let Ok(time) = CompletedTime::parse(&text) {
                 prop_assert!(PRINTED.is_match(&time.to_string()), "{time}");
             }
         }
 
         #[test]
-        fn the_printed_pattern_is_printed(text in string_regex(unanchored(&CompletedTime::printed_pattern())).unwrap()) {
+        fn what_matches_the_output_pattern_is_printed(text in string_regex(unanchored(&CompletedTime::output_pattern())).unwrap()) {
             prop_assert_eq!(CompletedTime::parse(&text).unwrap().to_string(), text);
         }
     }

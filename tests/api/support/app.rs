@@ -1,5 +1,6 @@
 //! The bridge in a thread of its own, as `serve` runs it but for the signals.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -61,14 +62,17 @@ impl TestApp {
             ("BRIDGE_DEADLINE", "5s"),
             ("TOP_CONNECT_TIMEOUT", "2s"),
         ];
-        let all =
-            base.iter().chain(variables).map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let all: BTreeMap<_, _> = base
+            .iter()
+            .chain(variables)
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+            .collect();
         let settings = Settings::from_variables(all).expect("settings");
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let listener = server::listen(settings.bind).expect("a free port");
+                let listener = server::listen(settings.bridge_bind).expect("a free port");
                 let application = Application::build(&settings, listener).expect("the bridge builds");
                 tell.send(application.address()).unwrap();
                 let stop = async {

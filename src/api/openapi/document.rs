@@ -1,0 +1,163 @@
+//! What is common to the whole OpenAPI document, and to each of its operations.
+
+use serde_json::Value;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::response::Response;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::server::ServerBuilder;
+use utoipa::openapi::{OpenApi, Ref, RefOr, Required, Schema};
+use utoipa::{Modify, PartialSchema};
+
+use super::responses::{described, request_id, response};
+use crate::api::context::{RequestId, TraceId};
+use crate::api::json;
+use crate::api::paths;
+use crate::api::problem::{FieldError, Problem, ProblemBody};
+
+const DESCRIPTION: &str = "\
+Pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Platform (TOP), method \
+`alibaba.jym.servicecenter.mediation.result.push` (调解结果推送), and tells honestly what became of each.
+
+A push is plain JSON. The bridge checks everything, converts `completed_time` to GMT+8, signs, forwards, and maps what \
+TOP answers to an HTTP status. Everything but a success is `application/problem+json` (RFC 9457) with a `code`, an \
+`outcome` that tells whether the push was executed, and `retryable`; `/problems` explains them all, in English and \
+Chinese. HEAD works wherever GET does.
+
+Requests are closed: an unknown member is refused. Answers are open: a later version may add members and codes, and \
+keeps those that there are.";
+
+/// What catalogues of interfaces identify this one by, and whom it is for: extensions of `info` in the order in which they
+/// are written, which `utoipa` does not keep.
+const IDENTITY: [(&str, &str); 2] =
+    [("x-api-id", "fdd5106f-9f58-44ad-b87d-8da33abe5b17"), ("x-audience", "company-internal")];
+
+/// The document without its operations.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "mediation-bridge",
+        description = DESCRIPTION,
+        contact(
+            name = "The operators of this mediation-bridge",
+            url = "https://mediation-bridge.example.com",
+            email = "mediation-bridge@example.com",
+        ),
+        license(name = "MIT License", identifier = "MIT"),
+    ),
+    components(schemas(ProblemBody, FieldError)),
+    tags(
+        (name = "mediations", description = "Results of mediations (调解结果)."),
+        (name = "health", description = "For orchestrators; no route calls TOP."),
+        (name = "documents", description = "The explanations of problems, and this document."),
+    ),
+)]
+pub struct Base;
+
+/// The name of the security scheme.
+const BEARER: &str = "bearer";
+/// The names of the answers that operations share.
+const METHOD_NOT_ALLOWED: &str = "MethodNotAllowed";
+const INTERNAL_ERROR: &str = "InternalError";
+const OTHER_PROBLEM: &str = "OtherProblem";
+
+/// Adds what every operation shares, so that no handler has to repeat it.
+pub struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut OpenApi) {
+        document.servers = Some(vec![
+            ServerBuilder::new()
+                .url("/")
+                .description(Some("This bridge, wherever it runs: local, staging or production"))
+                .extensions(Some(ExtensionsBuilder::new().add("x-internal", true).build()))
+                .build(),
+        ]);
+        for item in document.paths.paths.values_mut() {
+            if let PathItem { get: Some(operation), .. } = item {
+                read(operation);
+            }
+            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+                every(operation);
+            }
+        }
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(BEARER, bearer());
+        for (name, response) in shared() {
+            components.responses.insert(name.to_owned(), response.into());
+        }
+    }
+}
+
+/// What every operation has: the headers that tie a request to logs and traces, and problems of any kind.
+fn every(operation: &mut Operation) {
+    let parameter = |name: &str, schema: RefOr<Schema>, description: &str| -> RefOr<Parameter> {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(schema))
+            .build()
+            .into()
+    };
+    operation.parameters.get_or_insert_default().extend([
+        parameter(
+            "X-Request-Id",
+            RequestId::schema(),
+            "An identifier of the caller's own for this request: the answer, its `request_id` and the bridge's log repeat it.",
+        ),
+        parameter(
+            "traceparent",
+            TraceId::schema(),
+            "The trace that this request belongs to (W3C Trace Context); the bridge's log names it.",
+        ),
+    ]);
+    let other = Ref::from_response_name(OTHER_PROBLEM);
+    operation.responses.responses.insert("default".to_owned(), other.into());
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.headers.insert("X-Request-Id".to_owned(), request_id().into());
+        }
+    }
+}
+
+/// What every operation that only reads has.
+fn read(operation: &mut Operation) {
+    operation.security = Some(vec![utoipa::openapi::security::SecurityRequirement::default()]);
+    for (status, name) in [("405", METHOD_NOT_ALLOWED), ("500", INTERNAL_ERROR)] {
+        let response = Ref::from_response_name(name);
+        operation.responses.responses.insert(status.to_owned(), response.into());
+    }
+}
+
+/// The answers that operations share, by name.
+fn shared() -> [(&'static str, Response); 3] {
+    let path = paths::PROBLEMS;
+    let failed = || [Problem::internal(false)];
+    let shared = [
+        (METHOD_NOT_ALLOWED, response(&[Problem::method_not_allowed("POST", "GET, HEAD")], path)),
+        (INTERNAL_ERROR, response(&failed(), path)),
+        (OTHER_PROBLEM, described("Any other problem.", &failed(), path).build()),
+    ];
+    shared.map(|(name, mut response)| {
+        response.headers.insert("X-Request-Id".to_owned(), request_id().into());
+        (name, response)
+    })
+}
+
+fn bearer() -> SecurityScheme {
+    let description = "The token that the bridge's operator gave to the caller. Not asked for where no callers are configured.";
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
+    SecurityScheme::Http(scheme.build())
+}
+
+/// The document as it is served, printed and committed.
+pub fn text(mut document: OpenApi) -> String {
+    Common.modify(&mut document);
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
+        info.extend(IDENTITY.map(|(name, value)| (name.to_owned(), value.into())));
+    }
+    json::pretty(&document)
+}

@@ -1,0 +1,203 @@
+//! A row of the catalogue in whole sentences, in English and in Chinese: what happened, whether the push was executed,
+//! whether to retry, what to do now, who should act.
+
+use actix_web::http::header::{HeaderValue, Quality, QualityItem};
+use serde::Serialize;
+use strum::EnumIter;
+use utoipa::ToSchema;
+
+use super::catalogue::{Actor, Code};
+use crate::api::schema::Sentence;
+use crate::delivery::Outcome;
+
+/// The languages of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter)]
+pub enum Language {
+    /// For everyone.
+    English,
+    /// 中文.
+    Chinese,
+}
+
+/// What there is to say of a problem in one language; what is literal is between backticks.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemExplanation)]
+pub struct Explanation {
+    /// The problem in a few words.
+    #[schema(value_type = Sentence)]
+    pub title: &'static str,
+    /// What happened.
+    #[schema(value_type = Sentence)]
+    pub meaning: String,
+    /// Whether the push was executed.
+    #[schema(value_type = Sentence)]
+    pub executed: &'static str,
+    /// Whether to retry.
+    #[schema(value_type = Sentence)]
+    pub retry: &'static str,
+    /// What to do now.
+    #[schema(value_type = Sentence)]
+    pub action: String,
+    /// Who should act.
+    #[schema(value_type = Sentence)]
+    pub actor: &'static str,
+}
+
+impl Language {
+    /// The language that an `Accept-Language` header prefers; English where it prefers none.
+    #[must_use]
+    pub fn preferred(header: Option<&HeaderValue>) -> Self {
+        let items = header.and_then(|value| value.to_str().ok()).unwrap_or_default().split(',');
+        let ranges = items.filter_map(|item| item.trim().parse::<QualityItem<String>>().ok());
+        let known = ranges.filter(|range| range.quality > Quality::ZERO).filter_map(|range| {
+            let language =
+                match range.item.split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                    "zh" => Self::Chinese,
+                    "en" | "*" => Self::English,
+                    _ => return None,
+                };
+            Some((range.quality, language))
+        });
+        // The first of those with the highest quality.
+        let best = known.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.map_or(Self::English, |(_, language)| language)
+    }
+
+    /// The language's tag, BCP 47.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// The questions that an [`Explanation`] answers, in its order, the title aside.
+    #[must_use]
+    pub const fn questions(self) -> [&'static str; 5] {
+        match self {
+            Self::English => {
+                ["What happened?", "Was the push executed?", "Retry?", "What to do now?", "Who should act?"]
+            }
+            Self::Chinese => {
+                ["发生了什么？", "推送是否已执行？", "是否重试？", "现在该怎么办？", "由谁处理？"]
+            }
+        }
+    }
+
+    /// A problem's title.
+    #[must_use]
+    pub fn title(self, code: Code) -> &'static str {
+        match self {
+            Self::English => code.entry().en.title,
+            Self::Chinese => code.entry().zh.title,
+        }
+    }
+
+    fn sentence(self, words: &str) -> String {
+        match self {
+            Self::English => format!("{words}."),
+            Self::Chinese => format!("{words}。"),
+        }
+    }
+}
+
+impl Explanation {
+    /// What there is to say of `code` in `language`.
+    #[must_use]
+    pub fn of(code: Code, language: Language) -> Self {
+        let entry = code.entry();
+        let words = match language {
+            Language::English => entry.en,
+            Language::Chinese => entry.zh,
+        };
+        Self {
+            title: words.title,
+            meaning: language.sentence(words.meaning),
+            executed: executed(code, language),
+            retry: retry(entry.retryable, language),
+            action: language.sentence(words.action),
+            actor: actor(entry.actor, language),
+        }
+    }
+
+    /// The answers to [`Language::questions`].
+    #[must_use]
+    pub fn answers(&self) -> [&str; 5] {
+        [&self.meaning, self.executed, self.retry, &self.action, self.actor]
+    }
+}
+
+fn executed(code: Code, language: Language) -> &'static str {
+    use Language::{Chinese, English};
+    match (code, code.entry().outcome, language) {
+        (Code::InternalError, _, English) => "No if `outcome` is `not_executed`; perhaps if it is `unknown`.",
+        (Code::InternalError, _, Chinese) => {
+            "`outcome` 为 `not_executed` 时没有执行；为 `unknown` 时可能已执行。"
+        }
+        (_, Outcome::Accepted, English) => "Yes: TOP executed it.",
+        (_, Outcome::Accepted, Chinese) => "已执行。",
+        (_, Outcome::Rejected, English) => "No: TOP decided on it and said no.",
+        (_, Outcome::Rejected, Chinese) => "没有执行：TOP 已作出决定，明确拒绝。",
+        (_, Outcome::NotExecuted, English) => {
+            "Not by this request, and that is proven: TOP's back end did not see it. If the answer has `prior_outcome`, an \
+             earlier push with the same key may have been executed."
+        }
+        (_, Outcome::NotExecuted, Chinese) => {
+            "本次请求没有执行，且可以证明：TOP 的后端没有收到。如果响应带有 `prior_outcome`，则此前使用同一幂等键的推送可能已被执行。"
+        }
+        (_, Outcome::Unknown, English) => "Perhaps; the bridge cannot tell.",
+        (_, Outcome::Unknown, Chinese) => "可能已执行，本服务无法确定。",
+    }
+}
+
+const fn retry(retryable: bool, language: Language) -> &'static str {
+    match (retryable, language) {
+        (true, Language::English) => "Yes, the same request may succeed later.",
+        (true, Language::Chinese) => "可以，同样的请求稍后可能成功。",
+        (false, Language::English) => "No, not before its cause is fixed.",
+        (false, Language::Chinese) => "不要直接重试；请先解决问题，再重新发送。",
+    }
+}
+
+const fn actor(actor: Actor, language: Language) -> &'static str {
+    match (actor, language) {
+        (Actor::Caller, Language::English) => "The caller: whoever sent the request.",
+        (Actor::Caller, Language::Chinese) => "调用方，即请求的发送者。",
+        (Actor::Operator, Language::English) => "The bridge's operator; tell them the `request_id`.",
+        (Actor::Operator, Language::Chinese) => "本服务的运维人员；请告知 `request_id`。",
+        (Actor::Nobody, Language::English) => {
+            "Nobody: it passes by itself, and a program can retry. If it lasts, tell the bridge's operator."
+        }
+        (Actor::Nobody, Language::Chinese) => {
+            "无需人工处理：问题通常会自行恢复，由程序重试即可；如果持续出现，请告知本服务的运维人员。"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_gets_the_language_that_is_preferred() {
+        let table = [
+            (None, Language::English),
+            (Some(""), Language::English),
+            (Some("zh"), Language::Chinese),
+            (Some("zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese),
+            (Some("ZH-hant-TW"), Language::Chinese),
+            (Some("en-US,en;q=0.9,zh;q=0.8"), Language::English),
+            (Some("en;q=0.5, zh;q=0.7"), Language::Chinese),
+            (Some("de, fr;q=0.9, zh;q=0.1"), Language::Chinese),
+            (Some("de"), Language::English),
+            (Some("*, zh;q=0.5"), Language::English),
+            (Some("zh;q=0"), Language::English),
+            (Some("zh;q=x, nonsense;;"), Language::English),
+        ];
+        for (header, expected) in table {
+            let value = header.map(|text| HeaderValue::from_str(text).unwrap());
+            assert_eq!(Language::preferred(value.as_ref()), expected, "{header:?}");
+        }
+    }
+}

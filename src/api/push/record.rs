@@ -1,0 +1,319 @@
+//! What log and metrics keep of a push: one line and one count each, whatever became of it.
+//!
+//! Names and telephone numbers mask themselves, TOP's texts come scrubbed of credentials, and what they quote of the request
+//! is blanked here. The content is never logged.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use strum::{VariantArray, VariantNames};
+
+use crate::api::context::{Context, TraceId};
+use crate::api::paths;
+use crate::api::problem::catalogue::Actor;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::State;
+use crate::delivery::attempts::AttemptCounter;
+use crate::delivery::idempotency::KeyStanding;
+use crate::delivery::lifecycle::Phase;
+use crate::delivery::{Delivered, Outcome, Push, StoreTrouble};
+use crate::mediation::{CaseId, MediationResult};
+use crate::metrics::{Labels, Metrics};
+use crate::telemetry::milliseconds;
+use crate::top::Failure;
+use crate::top::scrub::{Quotable, blank_quotations};
+
+/// The code of a push that TOP accepted; every other is a problem's.
+pub const ACCEPTED: &str = "accepted";
+/// An identifier of TOP is at most so long.
+const MAX_PLAIN_IDENTIFIER: usize = 64;
+
+/// What is kept of a push. It is recorded once: when the push is refused or finished, or, where it can be neither, when this
+/// is dropped.
+pub struct PushRecord {
+    state: Data<State>,
+    /// What is known of its request.
+    pub(super) context: Context,
+    /// Who pushes, where callers are configured.
+    pub(super) caller: Option<Arc<str>>,
+    /// The case, where the path holds a valid one.
+    pub(super) case_id: Option<CaseId>,
+    /// Calls to TOP that were begun, once it is delivered.
+    attempts: Option<AttemptCounter>,
+    recorded: bool,
+}
+
+impl PushRecord {
+    /// Begins with a request that has just arrived.
+    pub(super) fn begin(state: &Data<State>, context: Context) -> Self {
+        let state = Data::clone(state);
+        Self { state, context, caller: None, case_id: None, attempts: None, recorded: false }
+    }
+
+    /// Notes that it is delivered from now on.
+    pub(super) fn delivering(&mut self, attempts: AttemptCounter) {
+        self.attempts = Some(attempts);
+    }
+
+    /// Records a push that was refused before it was delivered.
+    pub(super) fn refused(mut self, problem: &Problem) {
+        self.record(Some(problem), None);
+    }
+
+    /// Records a push that was delivered.
+    pub(super) fn finish(mut self, push: &Push, delivered: &Delivered, problem: Option<&Problem>) {
+        self.record(problem, Some((push, delivered)));
+    }
+
+    fn record(&mut self, problem: Option<&Problem>, delivery: Option<(&Push, &Delivered)>) {
+        self.recorded = true;
+        let (outcome, code) =
+            problem.map_or((Outcome::Accepted, ACCEPTED), |problem| (problem.outcome, problem.code.name()));
+        self.count(outcome, code, delivery.map(|(_, delivered)| delivered));
+        self.log(outcome, code, delivery);
+        if let Some(problem) = problem.filter(|problem| problem.code.entry().actor == Actor::Operator) {
+            tracing::error!(
+                request.id = self.context.request_id.as_str(),
+                push.code = code,
+                "the operator has to act: {problem}"
+            );
+        }
+        if let Some((_, delivered)) = delivery {
+            self.log_store_trouble(outcome, delivered);
+        }
+    }
+
+    fn count(&self, outcome: Outcome, code: &'static str, delivered: Option<&Delivered>) {
+        let metrics = &self.state.metrics;
+        metrics.push(outcome.into(), code);
+        let Some(delivered) = delivered else { return };
+        for call in &delivered.calls {
+            metrics.attempt(call.outcome.map_or_else(Into::into, |()| ACCEPTED), call.took);
+            if matches!(call.outcome, Err(Failure::RateLimited { ban: Some(_) })) {
+                metrics.ban();
+            }
+        }
+        if let Some(standing) = delivered.standing {
+            metrics.key(standing.into());
+        }
+        if matches!(delivered.store_trouble, Some(StoreTrouble::NotRecorded(_) | StoreTrouble::Superseded)) {
+            metrics.outcome_not_recorded();
+        }
+    }
+
+    /// Writes the one line.
+    fn log(&self, outcome: Outcome, code: &'static str, delivery: Option<(&Push, &Delivered)>) {
+        let (result, delivered) = delivery.map(|(push, delivered)| (&push.result, delivered)).unzip();
+        let upstream = delivered.map(|delivered| &delivered.upstream);
+        let (outcome, unknown): (&str, &str) = (outcome.into(), Outcome::Unknown.into());
+        let prior = delivered.filter(|delivered| delivered.is_in_doubt()).map(|_| unknown);
+        let attempts = self.attempts.as_ref().map_or(0, AttemptCounter::begun);
+        let text = |text: Option<&'_ String>| Some(without_quotations(text?, result?).into_owned());
+        let name = result.and_then(|result| result.mediator_name.as_ref());
+        let phone = result.and_then(|result| result.mediator_phone.as_ref());
+        tracing::info!(
+            request.id = self.context.request_id.as_str(),
+            trace.id = self.context.trace_id.as_ref().map(TraceId::as_str),
+            caller.name = self.caller.as_deref(),
+            push.case_id = self.case_id.as_ref().map(CaseId::as_str),
+            push.outcome = outcome,
+            push.code = code,
+            push.prior_outcome = prior,
+            push.replayed = delivered.is_some_and(Delivered::is_replayed),
+            push.attempts = delivered.map_or(attempts, |delivered| delivered.attempts),
+            push.duration_ms = milliseconds(self.context.arrival.elapsed()),
+            push.mediator_name = name.map(tracing::field::display),
+            push.mediator_phone = phone.map(tracing::field::display),
+            top.request_id = text(upstream.and_then(|upstream| upstream.request_id.as_ref())),
+            top.code = upstream.and_then(|upstream| upstream.code),
+            top.sub_code = text(upstream.and_then(|upstream| upstream.sub_code.as_ref())),
+            top.sub_msg = text(upstream.and_then(|upstream| upstream.sub_msg.as_ref())),
+            top.state_code = text(upstream.and_then(|upstream| upstream.state_code.as_ref())),
+            top.http_status = upstream.and_then(|upstream| upstream.http_status),
+            top.duration_ms = delivered.map(|delivered| milliseconds(delivered.top_time())),
+            push.error = delivered.and_then(error),
+            "push"
+        );
+    }
+
+    fn log_store_trouble(&self, outcome: Outcome, delivered: &Delivered) {
+        let lost = match &delivered.store_trouble {
+            Some(trouble @ (StoreTrouble::NotRecorded(_) | StoreTrouble::Superseded)) => trouble,
+            Some(StoreTrouble::Unavailable(_)) | None => return,
+        };
+        let outcome: &str = outcome.into();
+        tracing::error!(
+            request.id = self.context.request_id.as_str(),
+            push.case_id = self.case_id.as_ref().map(CaseId::as_str),
+            push.outcome = outcome,
+            push.error = chain(lost),
+            "the outcome of a push is not recorded under its Idempotency-Key: a retry may run it again"
+        );
+    }
+}
+
+impl Drop for PushRecord {
+    /// Records a push that was given up on the way: its handler panicked, the process was stopped at once, or its caller
+    /// reset the connection before the body had arrived.
+    fn drop(&mut self) {
+        if self.recorded {
+            return;
+        }
+        let problem = match &self.attempts {
+            Some(attempts) => Problem::internal(attempts.begun() > 0),
+            None if std::thread::panicking() => Problem::internal(false),
+            None if self.state.delivery.shared().lifecycle().phase() != Phase::Serving => {
+                Problem::shutting_down()
+            }
+            None => Problem::broken_off(),
+        };
+        self.record(Some(&problem), None);
+    }
+}
+
+/// What went wrong on the way.
+fn error(delivered: &Delivered) -> Option<String> {
+    let unavailable = match &delivered.store_trouble {
+        Some(trouble @ StoreTrouble::Unavailable(_)) => Some(chain(trouble)),
+        Some(StoreTrouble::NotRecorded(_) | StoreTrouble::Superseded) | None => None,
+    };
+    delivered.error.as_ref().map(|error| chain(error)).or(unavailable)
+}
+
+/// A text of TOP without what it quotes of the request's personal data.
+fn without_quotations<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    if text.len() <= MAX_PLAIN_IDENTIFIER && text.bytes().all(plain) {
+        // An identifier quotes nothing, though it may have a few digits in common with a telephone number.
+        let quotes = result.personal_data().any(|(whole, part)| whole.len() >= part && text.contains(whole));
+        return if quotes { "***".into() } else { text.into() };
+    }
+    let quotables: Vec<Quotable> =
+        result.personal_data().map(|(whole, part)| Quotable::new(whole, part)).collect();
+    blank_quotations(text, &quotables)
+}
+
+/// An error and what caused it, from the outside in. A cause that its effect has told already is left out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text = text + ": " + &told;
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Metrics that have seen nothing yet, every label that can be known begun.
+#[must_use]
+pub fn metrics() -> Metrics {
+    let problems = Code::VARIANTS
+        .iter()
+        .flat_map(|code| code.outcomes().into_iter().map(|outcome| [outcome.into(), code.name()]));
+    let pushes: Vec<_> = [[Outcome::Accepted.into(), ACCEPTED]].into_iter().chain(problems).collect();
+    let classes = [ACCEPTED].iter().chain(Failure::VARIANTS).map(|class| [*class]);
+    Metrics::new(&Labels {
+        requests: &[[paths::PUSH, "POST", "200"]],
+        pushes: &pushes,
+        classes: &classes.collect::<Vec<_>>(),
+        standings: &KeyStanding::VARIANTS.iter().map(|standing| [*standing]).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::http::header::HeaderMap;
+
+    use super::*;
+    use crate::api::auth::Authenticator;
+    use crate::delivery::{Delivery, Limits, Shared};
+    use crate::metrics::Now;
+    use crate::top::{Client, Credentials, Route, SignMethod};
+
+    fn state(phase: Phase) -> Data<State> {
+        let limits = Limits { deadline: Duration::from_secs(1), max_attempts: 1, max_in_flight: 1 };
+        let shared = Shared::new(limits);
+        shared.lifecycle().advance(phase);
+        let gateway = "http://127.0.0.1:1/router/rest".parse().unwrap();
+        let route = Route { gateway: &gateway, proxy: None, connect_timeout: Duration::from_secs(1) };
+        let credentials = Credentials {
+            app_key: "1".to_owned(),
+            app_secret: "s".into(),
+            session: None,
+            sign_method: SignMethod::Md5,
+        };
+        Data::new(State {
+            delivery: Arc::new(Delivery::new(
+                Client::new(route, Arc::new(credentials)).unwrap(),
+                None,
+                shared,
+            )),
+            callers: Authenticator::new(None),
+            metrics: Arc::new(metrics()),
+            max_body: 1,
+            document: &crate::api::DOCUMENT,
+            swagger_ui: false,
+        })
+    }
+
+    /// What is counted of a push that was never recorded, once `calls` were begun, if it was delivered.
+    fn counted(calls: Option<u32>, panics: bool, phase: Phase) -> Vec<String> {
+        let state = state(phase);
+        let mut record = PushRecord::begin(&state, Context::of_arrival(&HeaderMap::new()));
+        if let Some(calls) = calls {
+            let attempts = AttemptCounter::default();
+            (0..calls).for_each(|_| assert!(attempts.begin() > 0));
+            record.delivering(attempts);
+        }
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _record = record;
+            assert!(!panics, "a test's panic");
+        }));
+        assert_eq!(ended.is_err(), panics);
+        let now = Now {
+            in_flight: 0,
+            in_flight_limit: 1,
+            ban_remaining: Duration::ZERO,
+            clock_skew: 0,
+            lines_dropped: 0,
+        };
+        let page = state.metrics.page(&now);
+        let ours = page.lines().filter_map(|line| line.strip_prefix("mediation_bridge_pushes_total"));
+        ours.filter(|sample| !sample.ends_with(" 0")).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_push_that_was_given_up_is_recorded_all_the_same() {
+        let once = |code: &str, outcome: &str| vec![format!("{{code=\"{code}\",outcome=\"{outcome}\"}} 1")];
+        let serving = Phase::Serving;
+        assert_eq!(counted(None, true, serving), once("internal_error", "not_executed"));
+        assert_eq!(counted(Some(0), true, serving), once("internal_error", "not_executed"));
+        assert_eq!(counted(Some(1), true, serving), once("internal_error", "unknown"));
+        assert_eq!(counted(Some(2), false, Phase::Closing), once("internal_error", "unknown"));
+        assert_eq!(counted(None, false, serving), once("malformed_json", "not_executed"));
+        assert_eq!(counted(None, false, Phase::Draining), once("shutting_down", "not_executed"));
+    }
+
+    #[test]
+    fn an_identifier_that_shares_digits_with_a_phone_number_is_shown() {
+        let result = MediationResult {
+            result: crate::mediation::ResultText::parse("success".to_owned()).unwrap(),
+            work_number: None,
+            completed_time: None,
+            mediator_name: crate::mediation::MediatorName::parse("A".to_owned()).ok(),
+            mediator_phone: crate::mediation::MediatorPhone::parse("13812345678".to_owned()).ok(),
+            content: None,
+        };
+        let shown = |text| without_quotations(text, &result).into_owned();
+        assert_eq!(shown("16mch1234xA"), "16mch1234xA");
+        assert_eq!(shown("id-13812345678"), "***");
+        assert_eq!(shown("call 1234 now"), "call *** now");
+    }
+}

@@ -1,0 +1,388 @@
+//! From a request to a push: who sent it, how its body is declared, its bytes, its JSON, and then every violation at once.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::web::{BytesMut, Payload};
+use futures_util::StreamExt;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::record::PushRecord;
+use crate::api::problem::{CASE_ID, Code, FieldError, IDEMPOTENCY_KEY, Problem};
+use crate::api::state::State;
+use crate::delivery::Push;
+use crate::delivery::idempotency::IdempotencyKey;
+use crate::delivery::lifecycle::Phase;
+use crate::json::Members;
+use crate::mediation::{
+    CaseId, CompletedTime, Content, MediationResult, MediatorName, MediatorPhone, ResultText, Rule,
+    Violation, WorkNumber,
+};
+
+/// The one media type that is accepted.
+const MEDIA_TYPE: &str = "application/json";
+/// How long a body may take that is sent when the process is stopping.
+const LAST_BODY: Duration = Duration::from_secs(1);
+/// The members of a push, in the order of the documentation.
+const MEMBERS: [&str; 6] =
+    ["result", "work_number", "completed_time", "mediator_name", "mediator_phone", "content"];
+
+/// Reads and checks the whole request.
+pub(super) async fn parse_request(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+    record: &mut PushRecord,
+) -> Result<Push, Problem> {
+    let case_id = case_id(request.uri().path());
+    record.case_id = case_id.as_ref().ok().cloned();
+    record.caller = state.callers.authenticate(request.headers())?;
+    check_media_type(request.headers())?;
+    let bytes = body(request.headers(), payload, state, record.context.arrival).await?;
+    let members = members(&bytes)?;
+
+    let mut errors = Vec::new();
+    let case_id = case_id.map_err(|violations| {
+        errors.extend(violations.iter().map(|violation| FieldError::in_parameter(CASE_ID, violation)));
+    });
+    let key = idempotency_key(request.headers(), state.delivery.has_keys())
+        .map_err(|violation| errors.push(FieldError::in_parameter(IDEMPOTENCY_KEY, &violation)));
+    let result = members.and_then(mediation_result).map_err(|violations| errors.extend(violations));
+    match (case_id, key, result) {
+        (Ok(case_id), Ok(key), Ok(result)) => {
+            let (caller, arrival) = (record.caller.clone(), record.context.arrival);
+            Ok(Push { case_id, result, caller, key, arrival })
+        }
+        _ => Err(Problem::validation(errors)),
+    }
+}
+
+/// Checks how the body is declared: `application/json`, alone or with `charset=utf-8`.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let refuse = |detail: &'static str| Err(Problem::new(Code::UnsupportedMediaType, detail));
+    if headers.contains_key(CONTENT_ENCODING) {
+        return refuse("Content-Encoding is not supported; send the body as it is, without that header.");
+    }
+    let mut values = headers.get_all(CONTENT_TYPE);
+    let declared = match (values.next().map(|value| value.to_str().unwrap_or_default()), values.next()) {
+        (None, _) => return refuse("Content-Type is missing; send Content-Type: application/json."),
+        (Some(_), Some(_)) => return refuse("Content-Type appears twice; send it once."),
+        (Some(declared), None) => declared,
+    };
+    let mut parts = declared.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(MEDIA_TYPE));
+    let mut charsets = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+        .map(|(_, value)| value.trim().trim_matches('"'));
+    if !is_json && declared.contains(',') {
+        refuse("Content-Type names several media types; send application/json alone.")
+    } else if !is_json {
+        refuse("Content-Type must be application/json.")
+    } else if charsets.any(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        refuse(
+            "The charset of Content-Type must be utf-8, with the hyphen; JSON needs none, so leave it out.",
+        )
+    } else {
+        Ok(())
+    }
+}
+
+/// Reads the body to its end, within its size and its time.
+async fn body(
+    headers: &HeaderMap,
+    payload: Payload,
+    state: &State,
+    arrival: Instant,
+) -> Result<BytesMut, Problem> {
+    let shared = state.delivery.shared();
+    let closing = shared.lifecycle().phase() == Phase::Closing;
+    let patience = if closing { shared.deadline().min(LAST_BODY) } else { shared.deadline() };
+    let read = timeout_at(arrival + patience, read(headers, payload, state.max_body)).await;
+    read.unwrap_or_else(|_| {
+        if closing {
+            return Err(Problem::shutting_down());
+        }
+        let detail = "The body had not arrived when this bridge's deadline passed.";
+        Err(Problem::new(Code::RequestTimeout, detail))
+    })
+}
+
+async fn read(headers: &HeaderMap, mut payload: Payload, max: usize) -> Result<BytesMut, Problem> {
+    let too_large = || {
+        let detail = format!("The body has more than {max} bytes, the most that this bridge accepts.");
+        Problem::new(Code::PayloadTooLarge, detail)
+    };
+    let declared: Option<u64> =
+        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::broken_off())?;
+        if body.len() + chunk.len() > max {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The members of a body; the outer error is `malformed_json`, the inner one a body that is no object.
+fn members(body: &[u8]) -> Result<Result<Members<Value>, Vec<FieldError>>, Problem> {
+    let malformed = |detail: String| Problem::new(Code::MalformedJson, detail);
+    if body.trim_ascii().is_empty() {
+        return Err(malformed("The body is empty; a push is a JSON object.".to_owned()));
+    }
+    let text = std::str::from_utf8(body).map_err(|error| {
+        malformed(format!("The body is not UTF-8: byte {} does not fit.", error.valid_up_to() + 1))
+    })?;
+    if text.starts_with('\u{feff}') {
+        return Err(malformed("The body begins with a byte order mark; send UTF-8 without it.".to_owned()));
+    }
+    let not_json = |error: serde_json::Error| {
+        if is_lone_surrogate(text, &error) {
+            let (line, column) = (error.line(), error.column());
+            let reason = "a \\u escape of half a surrogate pair";
+            return malformed(format!("The body is not JSON: {reason} at line {line} column {column}."));
+        }
+        malformed(format!("The body is not JSON: {error}."))
+    };
+    if text.trim_start().starts_with('{') {
+        return serde_json::from_str(text).map(Ok).map_err(not_json);
+    }
+    let kind = kind(&serde_json::from_str(text).map_err(not_json)?);
+    let violation = Violation::new(Rule::WrongType, format!("must be a JSON object, is {kind}"));
+    Ok(Err(vec![FieldError::in_body(&violation)]))
+}
+
+/// Whether reading stopped at half a surrogate pair, for which the library has other names.
+fn is_lone_surrogate(text: &str, error: &serde_json::Error) -> bool {
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let read = line.as_bytes().get(..error.column().min(line.len())).unwrap_or_default();
+    let mut escapes = read.windows(b"\\uXXXX".len()).rev().take(2 * b"\\uXXXX".len());
+    let in_escape = error.to_string().contains("hex escape");
+    in_escape
+        && escapes.by_ref().filter_map(|window| window.strip_prefix(b"\\u")).any(|digits| {
+            let digits = std::str::from_utf8(digits).unwrap_or_default();
+            u16::from_str_radix(digits, 16).is_ok_and(|unit| (0xD800..=0xDFFF).contains(&unit))
+        })
+}
+
+/// The kind of a value, for people.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Checks every member, also after the first that is wrong.
+fn mediation_result(members: Members<Value>) -> Result<MediationResult, Vec<FieldError>> {
+    let mut draft = Draft::default();
+    for (name, value) in members.0 {
+        draft.add(&name, value);
+    }
+    let result = draft.member("result", ResultText::parse);
+    let work_number = draft.member("work_number", WorkNumber::parse);
+    let completed_time = draft
+        .member("completed_time", |text| CompletedTime::parse(&text).map_err(|violation| vec![violation]));
+    let mediator_name = draft.member("mediator_name", MediatorName::parse);
+    let mediator_phone = draft.member("mediator_phone", MediatorPhone::parse);
+    let content = draft.member("content", Content::parse);
+    match result {
+        Some(result) if draft.errors.is_empty() => Ok(MediationResult {
+            result,
+            work_number,
+            completed_time,
+            mediator_name,
+            mediator_phone,
+            content,
+        }),
+        Some(_) => Err(draft.errors),
+        None => Err(draft.without("result")),
+    }
+}
+
+/// Members as they come in, and what is wrong so far.
+#[derive(Default)]
+struct Draft {
+    values: [Option<Value>; MEMBERS.len()],
+    errors: Vec<FieldError>,
+}
+
+impl Draft {
+    fn add(&mut self, name: &str, value: Value) {
+        let index = MEMBERS.iter().position(|known| *known == name);
+        match index.and_then(|index| self.values.get_mut(index)) {
+            Some(member @ None) => *member = Some(value),
+            Some(Some(_)) => self.refuse(name, &Violation::new(Rule::Repeated, "must appear once")),
+            None => {
+                let known = MEMBERS.join(", ");
+                let detail = format!("is not a member of a push; the members are {known}");
+                self.refuse(name, &Violation::new(Rule::Unknown, detail));
+            }
+        }
+    }
+
+    /// The member `name`, parsed; `None` where it is absent, null or wrong.
+    fn member<T>(&mut self, name: &str, parse: fn(String) -> Result<T, Vec<Violation>>) -> Option<T> {
+        let index = MEMBERS.iter().position(|known| *known == name)?;
+        match self.values.get_mut(index)?.take()? {
+            Value::Null => None,
+            Value::String(text) => {
+                let parsed = parse(text);
+                let violations = parsed.as_ref().err().into_iter().flatten();
+                self.errors.extend(violations.map(|violation| FieldError::in_member(name, violation)));
+                parsed.ok()
+            }
+            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                let detail = format!("must be a string, is {}", kind(&value));
+                self.refuse(name, &Violation::new(Rule::WrongType, detail));
+                None
+            }
+        }
+    }
+
+    /// All errors, with one that the required member `name` is absent where none says what is wrong with it.
+    fn without(mut self, name: &str) -> Vec<FieldError> {
+        let required = FieldError::in_member(name, &Violation::new(Rule::Required, "is required"));
+        if !self.errors.iter().any(|error| error.is_at_place_of(&required)) {
+            self.errors.push(required);
+        }
+        self.errors
+    }
+
+    fn refuse(&mut self, name: &str, violation: &Violation) {
+        self.errors.push(FieldError::in_member(name, violation));
+    }
+}
+
+/// The key that came with the request. `available` is whether this bridge keeps keys.
+fn idempotency_key(headers: &HeaderMap, available: bool) -> Result<Option<IdempotencyKey>, Violation> {
+    const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+    let mut values = headers.get_all(HEADER);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(_), _) if !available => {
+            Err(Violation::new(Rule::NotAvailable, "is not available at this bridge; leave the header out"))
+        }
+        (Some(_), Some(_)) => Err(Violation::new(Rule::Repeated, "must appear once")),
+        // What is no UTF-8 is no visible ASCII either.
+        (Some(key), None) => IdempotencyKey::parse(&String::from_utf8_lossy(key.as_bytes())).map(Some),
+    }
+}
+
+/// The second segment of the path as it was sent, percent-decoded once. The framework's own path parameters are decoded
+/// already, by rules that differ from character to character.
+fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
+    let raw = path.split('/').nth(2).unwrap_or_default();
+    let mut escapes = raw.split('%').skip(1);
+    let sound = escapes.all(|rest| {
+        rest.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    });
+    match percent_decode_str(raw).decode_utf8() {
+        Ok(text) if sound => CaseId::parse(&text),
+        Ok(_) | Err(_) => {
+            let detail = "must be percent-encoded UTF-8, if it is encoded at all";
+            Err(vec![Violation::new(Rule::BadFormat, detail)])
+        }
+    }
+}
+
+/// An example of each problem that a request can have, for the document.
+pub(super) fn example_problems() -> Vec<Problem> {
+    let violations = serde_json::from_str(
+        r#"{"resault":"success","completed_time":"2025-02-30 00:00:00","mediator_name":" "}"#,
+    );
+    let errors = mediation_result(violations.unwrap_or_default()).err().unwrap_or_default();
+    let in_general = [Code::Unauthenticated, Code::RequestTimeout, Code::PayloadTooLarge]
+        .map(|code| Problem::new(code, format!("{}.", code.entry().en.meaning)));
+    let malformed = members(br#"{"result":"success","#).err();
+    let media_type = check_media_type(&HeaderMap::new()).err();
+    let of_this_request = [malformed, media_type, Some(Problem::validation(errors))];
+    of_this_request.into_iter().flatten().chain(in_general).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn plain_json_in_utf8_is_accepted() {
+        let check = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_TYPE, HeaderValue::from_str(value).unwrap());
+            }
+            check_media_type(&headers).map_err(|problem| problem.detail.into_owned())
+        };
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=UTF-8;v=1",
+            "application/json;charset=\"utf-8\"",
+            "application/json;",
+        ] {
+            assert_eq!(check(&[good]), Ok(()), "{good}");
+        }
+        for (values, hint) in [
+            (&[][..], "is missing"),
+            (&[""], "must be application/json"),
+            (&["text/json"], "must be application/json"),
+            (&["application/problem+json"], "must be application/json"),
+            (&["application/jsonp"], "must be application/json"),
+            (&["application/json; charset=gbk"], "must be utf-8"),
+            (&["application/json; charset=utf8"], "with the hyphen"),
+            (&["application/json, application/json"], "several media types"),
+            (&["application/json", "application/json"], "appears twice"),
+        ] {
+            let refused = check(values).unwrap_err();
+            assert!(refused.contains(hint), "{values:?}: {refused}");
+        }
+    }
+
+    #[test]
+    fn the_case_id_is_decoded_once_and_then_judged() {
+        let read = |raw: &str| {
+            case_id(&format!("/mediations/{raw}/result"))
+                .map(|id| id.to_string())
+                .map_err(|found| found.iter().map(|violation| violation.rule).collect::<Vec<_>>())
+        };
+        assert_eq!(read("12_3-a"), Ok("12_3-a".to_owned()));
+        assert_eq!(read("%31%32"), Ok("12".to_owned()));
+        assert_eq!(read("a%2Fb"), Err(vec![Rule::BadCharacter]));
+        assert_eq!(read("%2531"), Err(vec![Rule::BadCharacter]));
+        assert_eq!(read("a%00"), Err(vec![Rule::BadCharacter]));
+        assert_eq!(read("a+b"), Err(vec![Rule::BadCharacter]));
+        for bad in ["%zz", "%", "%2", "a%2", "%ff", "%c3%28"] {
+            assert_eq!(read(bad), Err(vec![Rule::BadFormat]), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_named_rightly() {
+        for text in [
+            r#"{"result":"\ud83d"}"#,
+            r#"{"result":"\ud83d\u0041"}"#,
+            r#"{"result":"\ud83dx"}"#,
+            r#"{"result":"\udc00"}"#,
+            "{\n\"\\udc00\":1}",
+        ] {
+            let detail = members(text.as_bytes()).unwrap_err().detail;
+            assert!(detail.contains("half a surrogate pair"), "{text}: {detail}");
+        }
+        let detail = members(br#"{"result":"\ud83d\ude00",}"#).unwrap_err().detail;
+        assert!(!detail.contains("surrogate"), "{detail}");
+    }
+}

@@ -1,0 +1,24 @@
+//! What one worker's routes need.
+
+use std::sync::{Arc, LazyLock};
+
+use super::auth::Authenticator;
+use crate::delivery::Delivery;
+use crate::metrics::Metrics;
+
+/// What one worker's routes need.
+#[derive(Debug)]
+pub struct State {
+    /// The way to TOP.
+    pub delivery: Arc<Delivery>,
+    /// Who may push.
+    pub callers: Authenticator,
+    /// What is counted, for all workers together.
+    pub metrics: Arc<Metrics>,
+    /// The largest body, in bytes.
+    pub max_body: usize,
+    /// The OpenAPI document.
+    pub document: &'static LazyLock<String>,
+    /// Whether Swagger UI is served.
+    pub swagger_ui: bool,
+}

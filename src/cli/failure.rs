@@ -1,0 +1,56 @@
+//! Why the process fails, how it is told, and with which exit code it ends.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::settings::SettingProblem;
+
+/// The exit code for a refused configuration, `EX_CONFIG` of sysexits.h.
+const REFUSED: u8 = 78;
+
+/// Why the process fails.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The configuration is wrong in these points.
+    Refused(Vec<SettingProblem>),
+    /// Anything else.
+    Other(Box<dyn std::error::Error>),
+}
+
+impl Failure {
+    /// What the process ends with.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Refused(_) => ExitCode::from(REFUSED),
+            Self::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(problems) => {
+                let count = problems.len();
+                let s = if count == 1 { "" } else { "s" };
+                writeln!(f, "mediation-bridge: the configuration is refused, {count} problem{s}:")?;
+                problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))
+            }
+            Self::Other(error) => {
+                write!(f, "mediation-bridge: {error}")?;
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    write!(f, ": {error}")?;
+                    cause = error.source();
+                }
+                writeln!(f)
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether the process still takes pushes, and which of them are in flight.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// What the process does with pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It takes them.
+    Serving,
+    /// It is asked to stop and still takes them.
+    Draining,
+    /// It finishes those in flight and takes no more.
+    Closing,
+}
+
+/// The phase of the process, which only advances, and the pushes in flight.
+#[derive(Debug, Default)]
+pub struct Lifecycle {
+    /// A [`Phase`] as a number.
+    phase: AtomicU8,
+    in_flight: TaskTracker,
+}
+
+impl Lifecycle {
+    /// The phase now.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Serving,
+            1 => Phase::Draining,
+            _ => Phase::Closing,
+        }
+    }
+
+    /// Enters a later phase.
+    pub fn advance(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+    }
+
+    /// Waits until no push is in flight. Advance to [`Phase::Closing`] first.
+    pub async fn drained(&self) {
+        self.in_flight.close();
+        self.in_flight.wait().await;
+    }
+
+    /// What a push holds while it is in flight.
+    pub(super) fn token(&self) -> TaskTrackerToken {
+        self.in_flight.token()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_only_advances() {
+        let lifecycle = Lifecycle::default();
+        assert_eq!(lifecycle.phase(), Phase::Serving);
+        for (phase, expected) in [
+            (Phase::Draining, Phase::Draining),
+            (Phase::Serving, Phase::Draining),
+            (Phase::Closing, Phase::Closing),
+            (Phase::Draining, Phase::Closing),
+        ] {
+            lifecycle.advance(phase);
+            assert_eq!(lifecycle.phase(), expected);
+        }
+    }
+}

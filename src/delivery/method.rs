@@ -1,0 +1,160 @@
+//! The one method of TOP that is called, `alibaba.jym.servicecenter.mediation.result.push` (调解结果推送): its payload, and
+//! what its answer says about a push.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::gmt8::Gmt8;
+use crate::mediation::{CaseId, Content, MediationResult, MediatorName, MediatorPhone, WorkNumber};
+use crate::top::{CallError, Client, Envelope, Failure, Method, UpstreamDetails};
+
+/// The method.
+pub const PUSH: Method = Method {
+    name: "alibaba.jym.servicecenter.mediation.result.push",
+    success_root: "alibaba_jym_servicecenter_mediation_result_push_response",
+};
+
+/// What one call says about its push.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Whether TOP executed it.
+    pub outcome: Result<(), Failure>,
+    /// What TOP said.
+    pub upstream: UpstreamDetails,
+    /// Whether TOP itself answered, and not something on the way.
+    pub from_top: bool,
+    /// The gateway's clock, where it told it with a refusal.
+    pub date: Option<SystemTime>,
+    /// Why the call came to nothing, where that was not TOP's own refusal.
+    pub error: Option<CallError>,
+}
+
+/// The payload, TOP's `PushMediationResultRequest`: the documented names, absent members left out.
+#[derive(Serialize)]
+struct PushMediationResultRequest<'a> {
+    mediation_case_id: &'a str,
+    result: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    work_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mediator_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mediator_phone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+}
+
+/// The value of the parameter `req`: compact JSON, non-ASCII as raw UTF-8, dates as `YYYY-MM-DD HH:MM:SS` in GMT+8.
+///
+/// # Panics
+/// Never: strings always serialise.
+#[must_use]
+pub fn req(case_id: &CaseId, result: &MediationResult) -> String {
+    // A new member has to be considered here.
+    let MediationResult { result, work_number, completed_time, mediator_name, mediator_phone, content } =
+        result;
+    let payload = PushMediationResultRequest {
+        mediation_case_id: case_id.as_str(),
+        result: result.as_str(),
+        work_number: work_number.as_ref().map(WorkNumber::as_str),
+        completed_time: completed_time.map(|time| time.to_string()),
+        mediator_name: mediator_name.as_ref().map(MediatorName::as_str),
+        mediator_phone: mediator_phone.as_ref().map(MediatorPhone::as_str),
+        content: content.as_ref().map(Content::as_str),
+    };
+    #[expect(clippy::expect_used, reason = "a struct of strings always serialises")]
+    let mut req = serde_json::to_string(&payload).expect("strings serialise");
+    // It is kept while TOP is waited for.
+    req.shrink_to_fit();
+    req
+}
+
+/// Calls TOP once. It always returns, at `deadline` at the latest.
+pub(super) async fn push(client: &Client, req: &str, timestamp: Gmt8, deadline: Instant) -> Attempt {
+    match client.call(PUSH, &[("req", req)], timestamp, deadline).await {
+        Ok(envelope) => answered(&envelope),
+        Err(CallError::Refused(refusal)) => Attempt {
+            outcome: Err(refusal.failure),
+            upstream: refusal.details,
+            from_top: true,
+            date: refusal.date,
+            error: None,
+        },
+        Err(error) => Attempt {
+            outcome: Err(error.failure()),
+            upstream: error.details(),
+            from_top: false,
+            date: None,
+            error: Some(error),
+        },
+    }
+}
+
+/// The two booleans decide; `state_code` only tells whether a failure was the back end's own.
+fn answered(envelope: &Envelope) -> Attempt {
+    let upstream = UpstreamDetails {
+        sub_msg: envelope.text("extra_err_msg").map(str::to_owned),
+        state_code: envelope.identifier("state_code"),
+        request_id: envelope.identifier("request_id"),
+        ..UpstreamDetails::default()
+    };
+    let system_error = || upstream.state_code.as_deref().is_some_and(is_system_error);
+    let outcome = match (envelope.boolean("is_success"), envelope.boolean("result")) {
+        (Some(true), Some(true)) => Ok(()),
+        (Some(false), Some(_)) if system_error() => Err(Failure::SystemError),
+        (Some(_), Some(_)) => Err(Failure::Rejected),
+        (None, _) | (_, None) => Err(Failure::BadResponse),
+    };
+    Attempt { outcome, upstream, from_top: true, date: None, error: None }
+}
+
+/// `500000`, `5e5`, `INTERNAL_SERVER_ERROR`: sibling APIs of Jiaoyimao spell their own failures in many ways.
+fn is_system_error(state_code: &str) -> bool {
+    let upper = state_code.trim().to_ascii_uppercase();
+    is_number_starting_with_5(&upper) || upper.contains("SYSTEM") || upper.contains("INTERNAL")
+}
+
+/// Whether a text is a number, however it is written, whose first digit is a 5.
+fn is_number_starting_with_5(text: &str) -> bool {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.trim_start_matches('0').starts_with('5');
+    }
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 1.0);
+    number.is_some_and(|number| number.to_string().starts_with('5'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mediation::{CompletedTime, ResultText};
+
+    #[test]
+    fn absent_members_are_left_out_and_chinese_stays_raw() {
+        let result = MediationResult {
+            result: ResultText::parse("success".to_owned()).unwrap(),
+            work_number: None,
+            completed_time: Some(CompletedTime::parse("2025-11-16T16:00:00Z").unwrap()),
+            mediator_name: None,
+            mediator_phone: None,
+            content: Some(Content::parse("沟通\n\"内容\"".to_owned()).unwrap()),
+        };
+        assert_eq!(
+            req(&CaseId::parse("1290293148910").unwrap(), &result),
+            r#"{"mediation_case_id":"1290293148910","result":"success","completed_time":"2025-11-17 00:00:00","content":"沟通\n\"内容\""}"#
+        );
+    }
+
+    #[test]
+    fn a_number_is_a_number_however_it_is_written() {
+        for five in ["5", "500000", "0500", "500000.0", "5E5", "50.5E1", "5000000000000000000000000000001"] {
+            assert!(is_number_starting_with_5(five), "{five}");
+        }
+        for other in ["", "0", "20000", "4.5E1", "0.5", "-5", "5X", "5-NOT-A-NUMBER", "INF", "NAN", "1E400"] {
+            assert!(!is_number_starting_with_5(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What it means that a call did not succeed: the table from TOP's codes to failures, in one place.
+//!
+//! Two generations of codes appear side by side in an `error_response`: the numeric `code`, and the textual `sub_code`
+//! (`isv.*` the caller's data or the application's set-up, `isp.*` the service, `accesscontrol.*` throttling). Neither
+//! decides alone, so the rows are tried in order and the first that matches by either wins.
+
+use std::time::Duration;
+
+use strum::{IntoStaticStr, VariantNames};
+
+/// What it means that a call did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum Failure {
+    /// TOP decided, and said no.
+    Rejected,
+    /// TOP throttled the call before its back end saw it.
+    RateLimited {
+        /// How long TOP said that it goes on, where it said so.
+        ban: Option<Duration>,
+    },
+    /// TOP refused the application: key, signature, permission, authorisation.
+    AccessDenied,
+    /// TOP refused the timestamp (code 31): one of the two clocks is wrong.
+    InvalidTimestamp,
+    /// The call did not reach the back end that would have executed it.
+    Unreachable,
+    /// Nobody answered in time; the call may have been executed.
+    Timeout,
+    /// The back end failed in a way that leaves open what it did.
+    SystemError,
+    /// TOP or its back end is down or busy; the call may have been executed.
+    Unavailable,
+    /// What came back is not understood; the call may have been executed.
+    BadResponse,
+}
+
+impl Failure {
+    /// Classifies an `error_response` by TOP's `code` and `sub_code`; `ban` is the length of the ban that its text
+    /// announces.
+    #[must_use]
+    pub fn from_codes(code: Option<i32>, sub_code: Option<&str>, ban: Option<Duration>) -> Self {
+        let (code, sub) = (code.unwrap_or(-1), without_suffix(sub_code));
+        if is_rate_limited(code, sub) {
+            Self::RateLimited { ban }
+        } else if is_access_denied(code, sub) {
+            if code == INVALID_TIMESTAMP { Self::InvalidTimestamp } else { Self::AccessDenied }
+        } else if matches!(sub, "isp.top-remote-connection-error" | "isp.http-connection-refuse") {
+            Self::Unreachable
+        } else if is_timeout(sub) {
+            Self::Timeout
+        } else if sub.starts_with("isv.") && names_system_error(sub) {
+            Self::SystemError
+        } else if sub.starts_with("isv.") || is_rejected(code, sub) {
+            Self::Rejected
+        } else if matches!(sub, "isp.null-pointer-exception" | "isp.top-parse-error") {
+            Self::SystemError
+        } else if is_code_of_back_end(code, sub) {
+            // Nobody outside knows whether the back end refused or failed.
+            Self::SystemError
+        } else if sub.starts_with("isp.") || is_remote(code) || matches!(code, 1 | 10 | 88) {
+            Self::Unavailable
+        } else {
+            Self::SystemError
+        }
+    }
+}
+
+/// Whether an `error_response` holds a code of the back end's own, such as `2401`, which only TOP's text explains.
+#[must_use]
+pub fn has_code_of_back_end(code: Option<i32>, sub_code: Option<&str>) -> bool {
+    let sub = without_suffix(sub_code);
+    code.is_some_and(|code| is_code_of_back_end(code, sub))
+        && Failure::from_codes(code, sub_code, None) == Failure::SystemError
+}
+
+const INVALID_TIMESTAMP: i32 = 31;
+
+/// A sub-code without the `:suffix` that names a parameter or adds a number.
+fn without_suffix(sub_code: Option<&str>) -> &str {
+    let sub_code = sub_code.unwrap_or_default();
+    sub_code.split(':').next().unwrap_or(sub_code).trim()
+}
+
+fn is_rate_limited(code: i32, sub: &str) -> bool {
+    matches!(code, 4..=8)
+        || sub.starts_with("accesscontrol.")
+        || matches!(sub, "isp.call-limited" | "isv.BUSINESS_LIMIT_CONTROL")
+}
+
+fn is_access_denied(code: i32, sub: &str) -> bool {
+    matches!(code, 2 | 9 | 11..=13 | 20..=34 | 42 | 44 | 47 | 53)
+        || ["isv.permission-", "isv.appkey-"].iter().any(|family| sub.starts_with(family))
+        || matches!(sub, "isv.invalid-permission" | "isv.error-unauthorized")
+}
+
+fn is_timeout(sub: &str) -> bool {
+    matches!(
+        sub,
+        "isp.remote-service-timeout"
+            | "isp.top-remote-connection-timeout"
+            | "isp.http-connection-timeout"
+            | "isp.http-read-timeout"
+            | "isp.http-closed"
+    )
+}
+
+/// `isv.system-error`, `isv.INTERNAL_ERROR`: a failure, although the prefix blames the caller.
+fn names_system_error(sub: &str) -> bool {
+    let lower = sub.to_ascii_lowercase();
+    let has = |wanted: &[&str]| lower.split(['.', '-', '_']).any(|word| wanted.contains(&word));
+    has(&["system", "internal"]) && has(&["error", "exception", "failure"])
+}
+
+fn is_rejected(code: i32, sub: &str) -> bool {
+    matches!(code, 40 | 41 | 43) || matches!(sub, "isp.invalid-parameters" | "isp.top-mapping-parse-error")
+}
+
+/// The codes that pass a back end's answer on.
+fn is_remote(code: i32) -> bool {
+    matches!(code, 15 | 50)
+}
+
+fn is_code_of_back_end(code: i32, sub: &str) -> bool {
+    is_remote(code) && !sub.is_empty() && !sub.starts_with("isp.") && !sub.starts_with("isv.")
+}

@@ -1,0 +1,34 @@
+//! `taobao.time.get` (获取淘宝系统当前时间): TOP's own clock. It is free, needs no session and belongs to no business, so
+//! a call of it proves application key, secret, signature method, address and clock without a push.
+
+use jiff::civil::DateTime;
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::error::CallError;
+use super::{Method, UpstreamDetails};
+use crate::gmt8::Gmt8;
+
+/// The method.
+pub const TIME_GET: Method = Method { name: "taobao.time.get", success_root: "time_get_response" };
+
+/// What TOP answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopTime {
+    /// TOP's clock in GMT+8, where it said a time.
+    pub time: Option<DateTime>,
+    /// TOP's identifier of the call.
+    pub details: UpstreamDetails,
+}
+
+/// Asks for TOP's time with a call signed at `timestamp`.
+///
+/// # Errors
+/// Whatever is not an answer to it.
+pub async fn time_get(client: &Client, timestamp: Gmt8, deadline: Instant) -> Result<TopTime, CallError> {
+    let envelope = client.call(TIME_GET, &[], timestamp, deadline).await?;
+    let time = envelope.text("time").and_then(|time| time.parse().ok());
+    let details =
+        UpstreamDetails { request_id: envelope.identifier("request_id"), ..UpstreamDetails::default() };
+    Ok(TopTime { time, details })
+}
