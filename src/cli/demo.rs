@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use super::failure::Failure;
 use super::http;
-use super::serve::{log_for_people, signals};
+use super::serve::log_for_people;
+use super::signals::signals;
 use crate::sandbox;
 use crate::server::{self, Application};
 use crate::settings::Settings;

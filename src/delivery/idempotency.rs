@@ -165,7 +165,9 @@ pub struct Completion<'a> {
 
 impl Completion<'_> {
     fn settlement(self, in_doubt: bool) -> Settlement {
-        let completed = |decision, upstream| {
+        // What the answer shows, and no more.
+        let completed = |decision, upstream: UpstreamDetails| {
+            let upstream = upstream.without_addresses();
             Settlement::Complete(Completed { decision, attempts: self.attempts, in_doubt, upstream })
         };
         match self.outcome {
@@ -173,7 +175,7 @@ impl Completion<'_> {
             Outcome::Accepted => {
                 completed(Decision::Accepted, UpstreamDetails { sub_msg: None, ..self.upstream.clone() })
             }
-            Outcome::Rejected => completed(Decision::Rejected, self.upstream.clone().without_addresses()),
+            Outcome::Rejected => completed(Decision::Rejected, self.upstream.clone()),
             Outcome::NotExecuted if !in_doubt => Settlement::Release,
             Outcome::NotExecuted | Outcome::Unknown => Settlement::MarkUnknown,
         }

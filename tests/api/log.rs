@@ -18,7 +18,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// A push with these further lines in its head.
 fn request(more: &str) -> String {
     format!(
-        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n{more}\
+        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\
          Content-Length: {}\r\n\r\n{BODY}",
         BODY.len()
     )
@@ -107,7 +107,7 @@ fn another_request_leaves_a_line_at_debug_without_what_its_caller_made_up() {
     let address = bridge.address();
     let canary = "canary-in-a-path";
     for (method, path) in [("GET", "/livez"), ("BREW", "/readyz"), ("GET", &format!("/{canary}?{canary}"))] {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: b\r\nX-Request-Id: r\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: r\r\n\r\n");
         wire::send_raw(address, request.as_bytes());
     }
     let bad_case = request("").replace(CASE, canary).replace("canary-", "canary%20");
@@ -214,7 +214,7 @@ fn a_push_whose_caller_resets_the_connection_has_its_line_and_its_count() {
 }
 
 fn metrics(address: SocketAddr) -> Vec<u8> {
-    wire::send_raw(address, b"GET /metrics HTTP/1.1\r\nHost: b\r\n\r\n").body
+    wire::send_raw(address, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").body
 }
 
 #[test]

@@ -33,5 +33,6 @@ mod push;
 mod replicas;
 mod rooms;
 mod secrets;
+mod slow_clients;
 mod transport;
 mod validation;

@@ -27,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
 
 /// Libraries that only these places may name.
 const ALONE: [(&str, &[&str]); 8] = [
-    ("actix_web", &["api", "server.rs", "sandbox", "cli"]),
+    ("actix_web", &["api", "server", "sandbox", "cli"]),
     ("prometheus", &["metrics.rs"]),
     ("reqwest", &["top", "cli"]),
     ("hyper", &["sandbox"]),
