@@ -14,7 +14,6 @@ use actix_service::{ServiceFactoryExt, apply_fn_factory, fn_service, map_config}
 use actix_web::App;
 use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use secrecy::ExposeSecret;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -24,7 +23,7 @@ use crate::api::middleware::middleware;
 use crate::api::push::record;
 use crate::api::state::State;
 use crate::api::{self, DOCUMENT};
-use crate::delivery::idempotency::{Keys, RedisAddress, Store, StoreError};
+use crate::delivery::idempotency::{Keys, Store};
 use crate::delivery::lifecycle::Phase;
 use crate::delivery::{Delivery, Limits, Shared};
 use crate::settings::{IdempotencyStore, Settings};
@@ -57,9 +56,6 @@ pub enum BuildError {
     /// The HTTP client towards TOP.
     #[error("the client for TOP cannot be made")]
     Client(#[from] ClientError),
-    /// The store of Idempotency-Keys.
-    #[error("BRIDGE_REDIS_URL cannot be used")]
-    Store(#[from] StoreError),
     /// The socket.
     #[error("the listening socket cannot be used")]
     Listener(#[from] io::Error),
@@ -81,7 +77,7 @@ impl Application {
     /// Builds the bridge on `listener`. Requests are accepted once it runs. It must be called within an actix system.
     ///
     /// # Errors
-    /// When the client for TOP or the store of keys cannot be made, or the socket cannot be used.
+    /// When the client for TOP cannot be made, or the socket cannot be used.
     pub fn build(settings: &Settings, listener: TcpListener) -> Result<Self, BuildError> {
         let address = listener.local_addr()?;
         let shared = Shared::new(Limits {
@@ -91,7 +87,7 @@ impl Application {
         });
         let workers = settings.bridge_workers.get();
         let clients = clients(settings, workers)?;
-        let store = key_store(settings)?.map(Arc::new);
+        let store = key_store(settings).map(Arc::new);
         let factory = {
             let (settings, shared) = (settings.clone(), Arc::clone(&shared));
             let callers = Authenticator::new(settings.bridge_callers.as_ref());
@@ -206,13 +202,11 @@ async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -
 }
 
 /// The store of Idempotency-Keys, where the operator wants one.
-fn key_store(settings: &Settings) -> Result<Option<Store>, StoreError> {
+fn key_store(settings: &Settings) -> Option<Store> {
     match (settings.bridge_idempotency, &settings.bridge_redis_url) {
-        (IdempotencyStore::Memory, _) => Ok(Some(Store::memory())),
-        (IdempotencyStore::Redis, Some(url)) => {
-            RedisAddress::parse(url.expose_secret()).map(|address| Some(Store::redis(address)))
-        }
-        (IdempotencyStore::Off | IdempotencyStore::Redis, _) => Ok(None),
+        (IdempotencyStore::Memory, _) => Some(Store::memory()),
+        (IdempotencyStore::Redis, Some(url)) => Some(Store::redis(url.clone())),
+        (IdempotencyStore::Off | IdempotencyStore::Redis, _) => None,
     }
 }
 

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, ItemMod, ItemUse, UseTree, Visibility};
 
-/// Each room with the rooms that it may use. The first five use nothing of the crate.
-const ARROWS: [(&str, &[&str]); 14] = [
+/// Each room with the rooms that it may use. The first six use nothing of the crate.
+const ARROWS: [(&str, &[&str]); 15] = [
     ("gmt8", &[]),
     ("invisible", &[]),
     ("json", &[]),
+    ("redis_url", &[]),
     ("metrics", &[]),
     ("mediation", &["gmt8", "invisible"]),
     ("top", &["gmt8", "invisible", "json"]),
-    ("settings", &["top"]),
+    ("settings", &["redis_url", "top"]),
     ("telemetry", &["settings"]),
-    ("delivery", &["gmt8", "mediation", "top"]),
+    ("delivery", &["gmt8", "mediation", "redis_url", "top"]),
     ("api", &["delivery", "json", "mediation", "metrics", "settings", "telemetry", "top"]),
     ("sandbox", &["gmt8", "mediation", "top"]),
     ("server", &["api", "delivery", "settings", "top"]),
@@ -33,7 +34,7 @@ const ALONE: [(&str, &[&str]); 8] = [
     ("hyper", &["sandbox"]),
     ("envy", &["settings.rs"]),
     ("md5", &["top/sign.rs"]),
-    ("redis", &["delivery/idempotency/redis.rs"]),
+    ("redis", &["delivery/idempotency/redis"]),
     ("utoipa", &["api", "mediation", "top/details.rs", "delivery/idempotency/key.rs", "delivery/outcome.rs"]),
 ];
 
