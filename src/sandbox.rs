@@ -43,7 +43,7 @@ pub use scenarios::{SCENARIOS, Scenario};
 const MAX_CONNECTIONS: usize = 2048;
 /// How long a connection may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long accepting rests after it failed, most likely for want of file descriptors.
+/// How long accepting pauses after it failed, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the gateway, `POST` or `GET` on `/router/rest`, until `stop`; then it stops accepting and closes every

@@ -1,7 +1,5 @@
 //! From a request to its response: route, method, checks, and the line in the log.
 
-use std::fmt::Write;
-
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method as Verb, Request, Response, StatusCode};
@@ -68,17 +66,17 @@ impl Gateway {
         Ok(page.unwrap_or(not_found).response(Some(Timestamp::now())))
     }
 
-    /// What the sandbox tells about itself.
+    /// What the sandbox says about itself.
     fn page(&self, path: &str) -> Option<Page> {
         match path {
-            // Where the bridge tells that it lives: one health check fits both.
-            "/livez" => Some(Page::written(Format::Json, r#"{"status":"ok"}"#.to_owned())),
-            "/sandbox/scenarios" => Some(Page::plain(list())),
+            // The bridge has the same path: one health check fits both.
+            "/livez" => Some(Page::ok(Format::Json.content_type(), r#"{"status":"ok"}"#.to_owned())),
+            "/sandbox/scenarios" => Some(Page::ok("text/plain;charset=UTF-8", list())),
             _ => {
                 let case_id = CaseId::parse(path.strip_prefix("/sandbox/executions/")?).ok()?;
                 let executions = self.memory.executions(&case_id);
                 let body = format!(r#"{{"case_id":"{case_id}","executions":{executions}}}"#);
-                Some(Page::written(Format::Json, body))
+                Some(Page::ok(Format::Json.content_type(), body))
             }
         }
     }
@@ -130,10 +128,9 @@ impl Gateway {
 
 /// The scenarios as a table for a terminal; the case id comes first, for a loop in a shell.
 fn list() -> String {
-    SCENARIOS.iter().fold(String::new(), |mut list, Scenario { case_id, problem, does, .. }| {
-        let _ = writeln!(list, "{case_id:<31} {problem:<17} {does}");
-        list
-    })
+    let line =
+        |Scenario { case_id, problem, does, .. }: &Scenario| format!("{case_id:<31} {problem:<17} {does}\n");
+    SCENARIOS.iter().map(line).collect()
 }
 
 /// Random, of the kind that TOP's are: small letters and digits.

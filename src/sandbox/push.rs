@@ -125,7 +125,10 @@ fn accepted(message: Option<Value>) -> Answer {
 
 fn oddly(odd: Odd, request_id: &str) -> Reply {
     match odd {
-        Odd::Xml => Reply::Page(Page::written(Format::Xml, accepted(None).write(Format::Xml, request_id))),
+        Odd::Xml => {
+            let body = accepted(None).write(Format::Xml, request_id);
+            Reply::Page(Page::ok(Format::Xml.content_type(), body))
+        }
         Odd::NoBooleans => Answer::success(PUSH, vec![("state_code", "20000".into())]).into(),
         Odd::Oversized => accepted(Some("x".repeat(OVERSIZED).into())).into(),
         Odd::Strings => {
@@ -135,7 +138,7 @@ fn oddly(odd: Odd, request_id: &str) -> Reply {
                  \"extra_err_msg\":\"raw line\nbreak and \u{1}\",\"sub_code_type\":null,\
                  \"request_id\":\"{request_id}\"}}}}"
             );
-            Reply::Page(Page::written(Format::Json, body))
+            Reply::Page(Page::ok(Format::Json.content_type(), body))
         }
     }
 }

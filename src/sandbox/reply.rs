@@ -40,7 +40,8 @@ impl Reply {
     ) -> Result<Response<Full<Bytes>>, Fault> {
         match self {
             Self::Answer(answer) => {
-                Ok(Page::written(format, answer.write(format, request_id)).response(date))
+                let body = answer.write(format, request_id);
+                Ok(Page::ok(format.content_type(), body).response(date))
             }
             Self::Page(page) => Ok(page.response(date)),
             Self::Fault(fault) => Err(fault),
@@ -96,14 +97,9 @@ impl Page {
         Self { status: StatusCode::FOUND, header: Some(("location", location)), ..Self::EMPTY }
     }
 
-    /// HTTP 200 with a text in this format.
-    pub(super) fn written(format: Format, body: String) -> Self {
-        Self { header: Some(("content-type", format.content_type())), body: body.into(), ..Self::EMPTY }
-    }
-
-    /// HTTP 200 with a text for people.
-    pub(super) fn plain(body: String) -> Self {
-        Self { header: Some(("content-type", "text/plain;charset=UTF-8")), body: body.into(), ..Self::EMPTY }
+    /// HTTP 200 with a body.
+    pub(super) fn ok(content_type: &'static str, body: String) -> Self {
+        Self { header: Some(("content-type", content_type)), body: body.into(), ..Self::EMPTY }
     }
 
     /// The HTTP response, with a `Date` header where there is a time to show.

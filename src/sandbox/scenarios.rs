@@ -20,7 +20,7 @@ pub struct Scenario {
     pub does: &'static str,
     /// What the caller of the bridge sees first: the problem's code, or `200`.
     pub problem: &'static str,
-    /// Whether the back end executes the push that is answered so.
+    /// Whether TOP's back end executes the push; where pushes take turns, the one that is not refused.
     pub executes: bool,
     /// How it is done.
     pub(super) act: Act,

@@ -23,15 +23,38 @@ fn every_row_is_fit_for_a_table_and_the_sandbox_lists_them_all() {
     let mut listed = text.lines();
     for row in SCENARIOS {
         let (case_id, does) = (row.case_id, row.does);
-        let line: Vec<&str> = listed.next().unwrap().splitn(3, ' ').collect();
-        assert_eq!(line[0], case_id);
-        assert!(text.contains(&format!(" {} ", row.problem)) && text.contains(does), "{case_id}");
+        let line = listed.next().unwrap();
+        let words: Vec<&str> = line.split_whitespace().take(2).collect();
+        assert_eq!(words, [case_id, row.problem]);
+        assert!(line.ends_with(&format!(" {does}")), "{line}");
         assert!(case_id.starts_with("sandbox-") && case_id.len() <= 64, "{case_id}");
         assert!(does.ends_with('.') && does.starts_with(char::is_uppercase), "{case_id}: {does}");
         assert!(!does.contains(['|', '\n']), "{case_id} breaks a Markdown table");
         assert_eq!(SCENARIOS.iter().filter(|other| other.case_id == case_id).count(), 1, "{case_id}");
     }
     assert_eq!(listed.next(), None);
+}
+
+#[test]
+fn odd_answers_are_odd_in_one_way_and_have_a_request_id_all_the_same() {
+    let sandbox = Sandbox::start();
+    let root = "alibaba_jym_servicecenter_mediation_result_push_response";
+    let no_booleans = push(&sandbox, "sandbox-no-booleans").json();
+    let members: Vec<&String> = no_booleans[root].as_object().unwrap().keys().collect();
+    assert_eq!(members, ["state_code", "request_id"]);
+    let oversized = push(&sandbox, "sandbox-oversized");
+    assert!(oversized.message.body.len() > 2 << 20);
+    let accepted = &oversized.json()[root];
+    assert!(accepted["result"] == true && accepted["request_id"].is_string());
+    let strings = push(&sandbox, "sandbox-strings").text();
+    assert!(strings.starts_with('\u{feff}') && strings.contains("line\nbreak and \u{1}"), "{strings}");
+    assert!(strings.contains(r#""result":"true","is_success":"True""#), "{strings}");
+    let xml = push(&sandbox, "sandbox-xml");
+    assert_eq!(xml.header("content-type"), Some("text/xml;charset=UTF-8"));
+    assert!(xml.text().contains("<result>true</result>"), "{}", xml.text());
+    for text in [strings, xml.text()] {
+        assert!(text.contains("request_id"), "{text}");
+    }
 }
 
 #[test]
