@@ -57,8 +57,10 @@ pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), F
     let _log = log_for_people(&io::stdout())?;
     System::new().block_on(async {
         let listener = server::listen(bind).map_err(|error| taken(bind, &error))?;
+        let address = listener.local_addr()?;
         tracing::info!(
-            url = format!("http://{}/router/rest", listener.local_addr()?),
+            url = format!("http://{address}/router/rest"),
+            scenarios = format!("http://{address}/sandbox/scenarios"),
             app_key = config.app_key,
             "the simulated gateway is listening; point TOP_GATEWAY_URL at it"
         );

@@ -9,6 +9,7 @@ pub(crate) mod program;
 pub(crate) mod promtool;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod sandbox;
 pub(crate) mod signature;
 pub(crate) mod tls;
 pub(crate) mod wire;
