@@ -127,7 +127,7 @@ fn a_record_that_redis_loses_costs_no_true_answer() {
         let reply = pushed.join().unwrap();
         assert_eq!((reply.status, &reply.json()["outcome"]), (200, &"accepted".into()));
     });
-    let line = bridge.line_with("not kept under its Idempotency-Key");
+    let line = bridge.line_with("not recorded under its Idempotency-Key");
     assert!(line.contains("\"level\":\"ERROR\"") && line.contains("\"push.outcome\":\"accepted\""), "{line}");
 
     // Back before the push is over, and empty: the record is written all the same.
@@ -270,7 +270,7 @@ struct Tally {
 }
 
 /// Pushes 500 cases through a gateway that executes and then may not say so, by callers that may not wait for
-/// their answer, and retries each as the README's guide says, with keys or without.
+/// their answer, and retries each as the callers' guide says, with keys or without.
 fn retried(keyed: bool) -> Tally {
     const CASES: usize = 500;
     let random = Arc::new(Mutex::new(Random::default()));
