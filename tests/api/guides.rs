@@ -9,10 +9,12 @@ use regex::Regex;
 use strum::IntoEnumIterator;
 
 use super::documents::{callers_guide, operators_guide};
-use super::support::markdown::Page;
+use super::support::markdown::{Page, Row};
 
 /// What a newcomer reads in a few minutes, in bytes.
 const README_MAX: usize = 12_288;
+/// How the path of a page in Chinese ends; the same page in English has the rest of it.
+const CHINESE: &str = ".zh-CN.md";
 
 /// Every Markdown file of the repository.
 fn pages() -> Vec<Page> {
@@ -69,23 +71,32 @@ fn the_readme_is_short_and_begins_with_two_commands() {
 
 #[test]
 fn both_languages_of_a_guide_are_built_alike() {
-    for guide in [callers_guide, operators_guide] {
-        let [english, chinese] =
-            [Language::English, Language::Chinese].map(|language| Page::read(guide(language)));
+    let pages = pages();
+    let chinese = |page: &&Page| page.path.to_str().unwrap().ends_with(CHINESE);
+    let pairs = pages.iter().filter(chinese).map(|page| {
+        let path = page.path.to_str().unwrap().replace(CHINESE, ".md");
+        (Page::read(path), page)
+    });
+    let mut compared = BTreeSet::new();
+    for (english, chinese) in pairs {
+        let path = chinese.path.display().to_string();
         let levels = |page: &Page| page.headings().iter().map(|(level, _)| *level).collect::<Vec<_>>();
-        assert_eq!(levels(&english), levels(&chinese), "{}", english.path.display());
+        assert_eq!(levels(&english), levels(chinese), "{path}");
         let blocks = |page: &Page| page.blocks().into_iter().map(|block| block.language).collect::<Vec<_>>();
-        assert_eq!(blocks(&english), blocks(&chinese), "{}", english.path.display());
-        let (english_tables, chinese_tables) = (english.tables(), chinese.tables());
-        assert_eq!(english_tables.len(), chinese_tables.len(), "{}", english.path.display());
-        for (one, other) in english_tables.iter().zip(&chinese_tables) {
+        assert_eq!(blocks(&english), blocks(chinese), "{path}");
+        let (english, chinese) = (english.tables(), chinese.tables());
+        assert_eq!(english.len(), chinese.len(), "{path}: tables");
+        for (one, other) in english.iter().zip(&chinese) {
             // The headings are in words.
-            let first =
-                |table: &[Vec<String>]| table[1..].iter().map(|row| row[0].clone()).collect::<Vec<_>>();
-            assert_eq!(first(one), first(other), "{}", chinese.path.display());
-            let widths = |table: &[Vec<String>]| table.iter().map(Vec::len).collect::<BTreeSet<_>>();
-            assert_eq!((widths(one).len(), widths(one)), (1, widths(other)), "{:?}", one[0]);
+            let first = |table: &[Row]| table[1..].iter().map(|row| row[0].clone()).collect::<Vec<_>>();
+            assert_eq!(first(one), first(other), "{path}");
+            let widths = |table: &[Row]| table.iter().map(Vec::len).collect::<BTreeSet<_>>();
+            assert_eq!((widths(one).len(), widths(one)), (1, widths(other)), "{path}: {:?}", one[0]);
         }
+        compared.insert(path);
+    }
+    for guide in [callers_guide(Language::Chinese), operators_guide(Language::Chinese)] {
+        assert!(compared.contains(guide), "{guide} is compared: {compared:?}");
     }
 }
 
