@@ -18,6 +18,7 @@ mod answers;
 mod bans;
 mod connections;
 mod documents;
+mod guides;
 mod honesty;
 mod http;
 mod keys;

@@ -271,7 +271,7 @@ struct Tally {
 }
 
 /// Pushes 500 cases through a gateway that executes and then may not say so, by callers that may not wait for
-/// their answer, and retries each as the README's guide says, with keys or without.
+/// their answer, and retries each as the callers' guide says, with keys or without.
 fn retried(keyed: bool) -> Tally {
     const CASES: usize = 500;
     let random = Arc::new(Mutex::new(Random::default()));

@@ -5,6 +5,7 @@ pub(crate) mod document;
 pub(crate) mod flipping;
 pub(crate) mod gateway;
 pub(crate) mod installed;
+pub(crate) mod markdown;
 pub(crate) mod program;
 pub(crate) mod promtool;
 pub(crate) mod proxy;
