@@ -40,7 +40,9 @@ fn texts(value: &Value) -> BTreeSet<String> {
     match value {
         Value::Array(all) => all.iter().map(ToString::to_string).collect(),
         Value::Null => BTreeSet::new(),
-        other => BTreeSet::from([other.to_string()]),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            BTreeSet::from([value.to_string()])
+        }
     }
 }
 
