@@ -4,6 +4,7 @@ mod demo;
 mod failure;
 mod http;
 mod serve;
+mod signals;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -61,9 +62,21 @@ pub fn init(
         LogFormat::Text => lines.with_ansi(output.is_terminal()).boxed(),
     };
     // Only a second start could find a subscriber here.
-    let _ = tracing_subscriber::registry().with(filter.0.clone()).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(without_greetings(filter)).with(lines).try_init();
     std::panic::set_hook(Box::new(log_panic));
     Ok(Some(Log { queue, guard: Some(guard) }))
+}
+
+/// What is logged, without the lines by which the server library greets every start at `info`.
+fn without_greetings(filter: &LogFilter) -> Targets {
+    const LIBRARY: &str = "actix_server";
+    let targets = filter.0.clone();
+    let asked_for = targets.iter().any(|(target, _)| target.starts_with(LIBRARY));
+    if !asked_for && targets.default_level() == Some(LevelFilter::INFO) {
+        targets.with_target(LIBRARY, LevelFilter::WARN)
+    } else {
+        targets
+    }
 }
 
 /// Logs where a panic happened, and its text if that is a literal: one that was formatted when it happened may hold

@@ -7,7 +7,7 @@ is wrong on purpose and lists in the header `sl-violations` what violates the do
 request is what was asked for, a violation in the answer is a failure. Each request has an X-Request-Id of its own, which
 only the bridge's answer repeats: so no answer of Prism's is taken for the bridge's.
 
-Usage: prism.py README STRICT_PROXY REPORTING_PROXY TOKEN
+Usage: prism.py CALLERS_GUIDE STRICT_PROXY REPORTING_PROXY TOKEN
 """
 
 import http.client
@@ -17,7 +17,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-readme, strict, reporting, token = sys.argv[1:]
+guide, strict, reporting, token = sys.argv[1:]
 AUTH = {"Authorization": f"Bearer {token}"}
 JSON = {"Content-Type": "application/json"}
 FULL = {
@@ -81,10 +81,10 @@ not_allowed = [
     get("/metrics", method="HEAD"), get("/problems", method="HEAD", Accept="text/html"),
 ]
 
-# Every case id of the README's table, with what the table says the bridge answers. Bans come last: they last. Those with
+# Every case id of the callers' guide, with what the table says the bridge answers. Bans come last: they last. Those with
 # a clock of their own come alone: the bridge learns one clock, and two that differ at once would teach it by turns.
-cases = re.findall(r"^\| `(sandbox-[a-z0-9-]+)` \| `(\w+)` \|", open(readme, encoding="utf-8").read(), re.M)
-assert len(cases) > 40, "the README's table of case ids was not found"
+cases = re.findall(r"^\| `(sandbox-[a-z0-9-]+)` \| `(\w+)` \|", open(guide, encoding="utf-8").read(), re.M)
+assert len(cases) > 40, "the guide's table of case ids was not found"
 cases = [push(case, FULL, 200 if answer == "200" else answer) for case, answer in cases]
 lasting = [case for case in cases if "-ban-" in case[1]]
 alone = [case for case in cases if "-clock" in case[1]]

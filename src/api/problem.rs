@@ -213,6 +213,14 @@ impl Problem {
         Self::new(Code::ShuttingDown, detail)
     }
 
+    /// `misdirected_request` for a request that names another host.
+    #[must_use]
+    pub fn misdirected() -> Self {
+        let detail =
+            "Without callers this bridge answers on this machine alone, and the request's Host is another's.";
+        Self::new(Code::MisdirectedRequest, detail)
+    }
+
     /// `method_not_allowed` for a method that a path does not have.
     #[must_use]
     pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {

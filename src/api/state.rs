@@ -21,4 +21,6 @@ pub struct State {
     pub document: &'static LazyLock<String>,
     /// Whether Swagger UI is served.
     pub swagger_ui: bool,
+    /// Whether only this machine may ask: then another host's name in a request is a web page's trick.
+    pub only_loopback: bool,
 }

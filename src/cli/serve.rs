@@ -1,15 +1,14 @@
 //! `serve` and `sandbox`: run until a signal comes.
 
-use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
 use actix_web::rt::System;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::failure::Failure;
+use super::signals::signals;
 use crate::sandbox;
 use crate::server::{self, Application};
 use crate::settings::{IdempotencyStore, LogFilter, LogFormat, Settings};
@@ -58,8 +57,10 @@ pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), F
     let _log = log_for_people(&io::stdout())?;
     System::new().block_on(async {
         let listener = server::listen(bind).map_err(|error| taken(bind, &error))?;
+        let address = listener.local_addr()?;
         tracing::info!(
-            url = format!("http://{}/router/rest", listener.local_addr()?),
+            url = format!("http://{address}/router/rest"),
+            scenarios = format!("http://{address}/sandbox/scenarios"),
             app_key = config.app_key,
             "the simulated gateway is listening; point TOP_GATEWAY_URL at it"
         );
@@ -70,33 +71,8 @@ pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), F
 
 /// Starts logging for a terminal.
 pub(super) fn log_for_people(output: &(impl AsFd + IsTerminal)) -> io::Result<Option<Log>> {
-    let targets =
-        Targets::new().with_default(LevelFilter::INFO).with_target("actix_server", LevelFilter::WARN);
+    let targets = Targets::new().with_default(LevelFilter::INFO);
     telemetry::init(&LogFilter(targets), LogFormat::Text, output)
-}
-
-/// Ready at the first SIGTERM or SIGINT, and at the second.
-pub(super) fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
-    let (first, mut wait_first) = tokio::sync::watch::channel(0_u32);
-    let mut wait_second = wait_first.clone();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            first.send_modify(|count| *count += 1);
-        }
-    });
-    let stop = async move {
-        // The sender lives as long as the process.
-        let _ = wait_first.wait_for(|count| *count >= 1).await;
-    };
-    let at_once = async move {
-        let _ = wait_second.wait_for(|count| *count >= 2).await;
-    };
-    Ok((stop, at_once))
 }
 
 /// Why an address cannot be listened on.

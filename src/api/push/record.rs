@@ -272,6 +272,7 @@ mod tests {
             max_body: 1,
             document: &crate::api::DOCUMENT,
             swagger_ui: false,
+            only_loopback: false,
         })
     }
 
