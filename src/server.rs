@@ -86,7 +86,7 @@ impl Application {
             max_in_flight: settings.bridge_max_in_flight.get(),
         });
         let workers = settings.bridge_workers.get();
-        let clients = clients(settings, workers)?;
+        let clients: Arc<[Client]> = (0..workers).map(|_| client(settings)).collect::<Result<_, _>>()?;
         let store = key_store(settings).map(Arc::new);
         let factory = {
             let (settings, shared) = (settings.clone(), Arc::clone(&shared));
@@ -202,7 +202,8 @@ async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -
 }
 
 /// The store of Idempotency-Keys, where the operator wants one.
-fn key_store(settings: &Settings) -> Option<Store> {
+#[must_use]
+pub fn key_store(settings: &Settings) -> Option<Store> {
     match (settings.bridge_idempotency, &settings.bridge_redis_url) {
         (IdempotencyStore::Memory, _) => Some(Store::memory()),
         (IdempotencyStore::Redis, Some(url)) => Some(Store::redis(url.clone())),
@@ -210,18 +211,21 @@ fn key_store(settings: &Settings) -> Option<Store> {
     }
 }
 
-/// One client for each worker.
-fn clients(settings: &Settings, workers: usize) -> Result<Arc<[Client]>, ClientError> {
-    let credentials = Arc::new(Credentials {
+/// A client of TOP as the settings say.
+///
+/// # Errors
+/// When it cannot be made, mostly because the system has no CA certificates.
+pub fn client(settings: &Settings) -> Result<Client, ClientError> {
+    let credentials = Credentials {
         app_key: settings.top_app_key.clone(),
         app_secret: settings.top_app_secret.clone(),
         session: settings.top_session.clone(),
         sign_method: settings.top_sign_method,
-    });
+    };
     let route = Route {
         gateway: &settings.top_gateway_url,
         proxy: settings.top_proxy_url.as_ref(),
         connect_timeout: settings.top_connect_timeout,
     };
-    (0..workers).map(|_| Client::new(route, Arc::clone(&credentials))).collect()
+    Client::new(route, Arc::new(credentials))
 }

@@ -6,6 +6,7 @@
 mod json_line;
 mod output;
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -91,6 +92,21 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 #[must_use]
 pub fn lines_dropped() -> u64 {
     PROGRESS.get().map_or(0, Progress::lost)
+}
+
+/// An error and what caused it, from the outside in, as one text. A cause that its effect has told already is left out.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text = text + ": " + &told;
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Whole milliseconds, as log lines give durations.

@@ -9,10 +9,12 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::failure::Failure;
 use super::signals::signals;
+use crate::delivery::idempotency::{Redis, Store};
 use crate::sandbox;
 use crate::server::{self, Application};
 use crate::settings::{IdempotencyStore, LogFilter, LogFormat, Settings};
-use crate::telemetry::{self, Log};
+use crate::telemetry::{self, Log, chain};
+use crate::version::{COMMIT, VERSION};
 
 /// Runs the bridge as the environment says.
 pub(super) fn serve() -> Result<(), Failure> {
@@ -29,7 +31,8 @@ pub(super) fn serve() -> Result<(), Failure> {
         let listener = server::listen(settings.bridge_bind).map_err(|error| taken(settings.bridge_bind, &error))?;
         let application = Application::build(&settings, listener)?;
         tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
+            version = VERSION,
+            commit = COMMIT,
             address = %application.address(),
             gateway = %settings.top_gateway_url,
             workers = settings.bridge_workers,
@@ -44,12 +47,25 @@ pub(super) fn serve() -> Result<(), Failure> {
             IdempotencyStore::Redis => "keys are kept in Redis, shared by all replicas that use it",
         };
         tracing::info!(ttl = ?settings.bridge_idempotency_ttl, "Idempotency-Key: {keys}");
+        if let Some(Store::Redis(redis)) = server::key_store(&settings) {
+            tokio::spawn(warn_without(redis));
+        }
         let (stop, at_once) = signals()?;
         tokio::select! {
             ended = application.run_until_stopped(stop) => Ok(ended?),
             () = at_once => Err("stopped at once by a second signal; requests may have been cut".into()),
         }
     })
+}
+
+/// Warns where Redis cannot be used at the start. Pushes without a key need none, and it may come later.
+async fn warn_without(redis: Redis) {
+    if let Err(error) = redis.check().await {
+        tracing::warn!(
+            "{}: pushes that carry an Idempotency-Key are refused until it can be used",
+            chain(&error)
+        );
+    }
 }
 
 /// Runs the simulated gateway.

@@ -25,6 +25,7 @@ mod keys;
 mod load;
 mod log;
 mod metrics;
+mod online;
 mod openapi;
 mod operations;
 mod problem_pages;

@@ -8,21 +8,22 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, ItemMod, ItemUse, UseTree, Visibility};
 
 /// Each room with the rooms that it may use. The first six use nothing of the crate.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("gmt8", &[]),
     ("invisible", &[]),
     ("json", &[]),
     ("redis_url", &[]),
-    ("metrics", &[]),
+    ("version", &[]),
+    ("metrics", &["version"]),
     ("mediation", &["gmt8", "invisible"]),
-    ("top", &["gmt8", "invisible", "json"]),
+    ("top", &["gmt8", "invisible", "json", "version"]),
     ("settings", &["redis_url", "top"]),
     ("telemetry", &["settings"]),
     ("delivery", &["gmt8", "mediation", "redis_url", "top"]),
     ("api", &["delivery", "json", "mediation", "metrics", "settings", "telemetry", "top"]),
     ("sandbox", &["gmt8", "mediation", "top"]),
     ("server", &["api", "delivery", "settings", "top"]),
-    ("cli", &["api", "sandbox", "server", "settings", "telemetry", "top"]),
+    ("cli", &["api", "delivery", "gmt8", "sandbox", "server", "settings", "telemetry", "top", "version"]),
     ("main", &["cli"]),
 ];
 

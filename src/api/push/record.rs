@@ -4,7 +4,6 @@
 //! is blanked here. The content is never logged.
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -22,7 +21,7 @@ use crate::delivery::lifecycle::Phase;
 use crate::delivery::{Delivered, Outcome, Push, StoreTrouble};
 use crate::mediation::{CaseId, MediationResult};
 use crate::metrics::{Labels, Metrics};
-use crate::telemetry::milliseconds;
+use crate::telemetry::{chain, milliseconds};
 use crate::top::Failure;
 use crate::top::scrub::{Quotable, blank_quotations};
 
@@ -200,20 +199,6 @@ fn without_quotations<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, st
     let quotables: Vec<Quotable> =
         result.personal_data().map(|(whole, part)| Quotable::new(whole, part)).collect();
     blank_quotations(text, &quotables)
-}
-
-/// An error and what caused it, from the outside in. A cause that its effect has told already is left out.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.contains(&told) {
-            text = text + ": " + &told;
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Metrics that have seen nothing yet, every label that can be known begun.
