@@ -307,7 +307,6 @@ mod tests {
         let page = metrics().page(&NOW);
         for line in [
             r#"mediation_bridge_pushes_total{code="top_timeout",outcome="unknown"} 0"#,
-            r#"mediation_bridge_caller_pushes_total{caller="wms",outcome="accepted"} 0"#,
             r#"mediation_bridge_top_attempt_duration_seconds_count{class="timeout"} 0"#,
             r#"mediation_bridge_idempotency_keys_total{standing="new"} 0"#,
             "mediation_bridge_idempotency_outcomes_not_kept_total 0",
@@ -321,7 +320,6 @@ mod tests {
     fn what_happens_is_counted_and_what_stands_is_shown() {
         let metrics = metrics();
         metrics.push("unknown", "top_timeout");
-        metrics.caller_push("wms", "unknown");
         metrics.request("/livez", "GET", "200", Duration::from_micros(900));
         metrics.attempt("timeout", Duration::from_secs(7));
         metrics.key("new");
@@ -331,7 +329,6 @@ mod tests {
         let page = metrics.page(&NOW);
         for line in [
             r#"mediation_bridge_pushes_total{code="top_timeout",outcome="unknown"} 1"#,
-            r#"mediation_bridge_caller_pushes_total{caller="wms",outcome="unknown"} 1"#,
             r#"mediation_bridge_http_request_duration_seconds_bucket{method="GET",route="/livez",status="200",le="0.001"} 1"#,
             r#"mediation_bridge_top_attempt_duration_seconds_bucket{class="timeout",le="5"} 0"#,
             r#"mediation_bridge_top_attempt_duration_seconds_bucket{class="timeout",le="10"} 1"#,
