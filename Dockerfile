@@ -28,7 +28,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # Without a shell or a package manager: glibc and libgcc, which a Rust program links to.
 FROM ${RUNTIME_IMAGE}
 ARG RUNTIME_IMAGE
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG MEDIATION_BRIDGE_COMMIT
 LABEL org.opencontainers.image.title="mediation-bridge" \
       org.opencontainers.image.description="Pushes Jiaoyimao mediation results to the Taobao Open Platform, and says honestly what became of them" \

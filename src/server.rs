@@ -21,12 +21,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::api::auth::Authenticator;
 use crate::api::middleware::middleware;
 use crate::api::push::record;
-use crate::api::state::State;
+use crate::api::state::{Gateway, State};
 use crate::api::{self, DOCUMENT};
 use crate::delivery::idempotency::{Keys, Store};
 use crate::delivery::lifecycle::Phase;
 use crate::delivery::{Delivery, Limits, Shared};
-use crate::settings::{IdempotencyStore, Settings};
+use crate::settings::{IdempotencyStore, Settings, is_loopback};
 use crate::top::{Client, ClientError, Credentials, Route};
 use connection::{Bounds, Connection, observe};
 
@@ -113,6 +113,10 @@ impl Application {
                     max_body: settings.bridge_max_body.get(),
                     document: &DOCUMENT,
                     swagger_ui: settings.bridge_swagger_ui,
+                    gateway: Gateway {
+                        url: settings.top_gateway_url.to_string(),
+                        simulated: is_loopback(&settings.top_gateway_url),
+                    },
                     only_loopback: settings.bridge_callers.is_none() && address.ip().is_loopback(),
                 };
                 App::new().configure(api::configure(state)).wrap(from_fn(middleware))

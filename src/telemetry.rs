@@ -22,7 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::{LogFilter, LogFormat};
 use json_line::JsonLine;
-use output::{Output, Progress};
+use output::{Lines, Output, Progress};
 
 /// How long the last lines may take to be written when the process ends.
 const LAST_LINES: Duration = Duration::from_secs(3);
@@ -57,7 +57,7 @@ pub fn init(
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).thread_name("log");
     let (queue, guard) = builder.finish(Output::new(file, progress.clone()));
     progress.watch(&queue);
-    let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone()).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Lines(queue.clone())).with_target(false);
     let lines = match format {
         LogFormat::Json => lines.event_format(JsonLine).boxed(),
         LogFormat::Text => lines.with_ansi(output.is_terminal()).boxed(),

@@ -112,7 +112,7 @@ fn errors_schema() -> RefOr<Schema> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemBody<'a> {
-    /// Names the kind of problem, and leads to its explanation.
+    /// Names the kind of problem, and leads to its explanation: one of [/problems](../problems).
     #[schema(value_type = ProblemType)]
     r#type: String,
     /// The kind in a few words, in the language that `Accept-Language` prefers.

@@ -232,7 +232,8 @@ const PERCENT_ENCODE: &str =
     "; percent-encode special characters in user and password: # is %23, / is %2F, @ is %40, % is %25";
 
 /// Whether a URL can only mean this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -107,6 +107,21 @@ fn swagger_ui_comes_packed_to_whoever_can_unpack_it() {
 }
 
 #[test]
+fn swagger_ui_says_where_pushes_go_and_arms_nothing_before_a_real_gateway() {
+    let script = "/swagger-ui/swagger-initializer.js";
+    let simulated = app();
+    assert!(simulated.get("GET", "/swagger-ui/").text().contains("class=\"destination simulated\""));
+    assert!(simulated.get("GET", script).text().contains("\"tryItOutEnabled\": true"));
+    let url = "https://gw.api.taobao.com/router/rest";
+    let real = TestApp::of(&[("TOP_GATEWAY_URL", url)]);
+    let page = real.get("GET", "/swagger-ui/").text();
+    for part in ["class=\"destination real\"", "Every push from this page is real.", "真实", url] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(real.get("GET", script).text().contains("\"tryItOutEnabled\": false"));
+}
+
+#[test]
 fn swagger_ui_can_be_switched_off() {
     let app = TestApp::accepting(&[("BRIDGE_SWAGGER_UI", "false")]);
     for path in ["/", "/swagger-ui", "/swagger-ui/"] {

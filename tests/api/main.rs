@@ -16,6 +16,7 @@ mod support;
 
 mod answers;
 mod bans;
+mod compatibility;
 mod connections;
 mod documents;
 mod guides;

@@ -194,3 +194,14 @@ fn the_rules_for_kubernetes_are_the_alerts() {
     let (_, made) = made.split_once("\nspec:\n").unwrap();
     assert!(made == wanted, "they differ; the first lines of prometheusrule.yaml say how it is made");
 }
+
+#[test]
+fn images_are_named_by_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (place, line) in [
+        ("Dockerfile", format!("\nARG VERSION={version}\n")),
+        ("deploy/kubernetes/overlays/production/kustomization.yaml", format!("\n    newTag: {version}\n")),
+    ] {
+        assert!(file(place).contains(&line), "{place} needs the line{line}");
+    }
+}

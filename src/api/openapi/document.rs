@@ -21,8 +21,8 @@ Pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Pla
 
 A push is plain JSON. The bridge checks everything, converts `completed_time` to GMT+8, signs, forwards, and maps what \
 TOP answers to an HTTP status. Everything but a success is `application/problem+json` (RFC 9457) with a `code`, an \
-`outcome` that tells whether the push was executed, and `retryable`; `/problems` explains them all, in English and \
-Chinese. HEAD works wherever GET does.
+`outcome` that tells whether the push was executed, and `retryable`; [/problems](../problems) explains them all, in \
+English and Chinese. HEAD works wherever GET does.
 
 Requests are closed: an unknown member is refused. Answers are open: a later version may add members and codes, and \
 keeps those that there are.";
@@ -70,7 +70,7 @@ impl Modify for Common {
         document.servers = Some(vec![
             ServerBuilder::new()
                 .url(".")
-                .description(Some("This bridge, wherever it runs: local, staging or production"))
+                .description(Some("This bridge, wherever the document came from"))
                 .extensions(Some(ExtensionsBuilder::new().add("x-internal", true).build()))
                 .build(),
         ]);

@@ -230,6 +230,7 @@ mod tests {
     use actix_web::http::header::HeaderMap;
 
     use super::*;
+    use crate::api::state::Gateway;
     use crate::delivery::{Delivery, Limits, Shared};
     use crate::metrics::Now;
     use crate::top::{Client, Credentials, Route, SignMethod};
@@ -238,7 +239,7 @@ mod tests {
         let limits = Limits { deadline: Duration::from_secs(1), max_attempts: 1, max_in_flight: 1 };
         let shared = Shared::new(limits);
         shared.lifecycle().advance(phase);
-        let gateway = "http://127.0.0.1:1/router/rest".parse().unwrap();
+        let gateway: url::Url = "http://127.0.0.1:1/router/rest".parse().unwrap();
         let route = Route { gateway: &gateway, proxy: None, connect_timeout: Duration::from_secs(1) };
         let credentials = Credentials {
             app_key: "1".to_owned(),
@@ -257,6 +258,7 @@ mod tests {
             max_body: 1,
             document: &crate::api::DOCUMENT,
             swagger_ui: false,
+            gateway: Gateway { url: gateway.to_string(), simulated: true },
             only_loopback: false,
         })
     }
