@@ -1,7 +1,7 @@
 //! Every metric's name, in one place, and the page that Prometheus reads.
 //!
 //! Values come in as plain numbers and words; what they measure stays where it is known. Labels are closed sets: never a
-//! case, a caller or a text of TOP.
+//! case or a text of TOP, and of callers only the names that are configured.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +26,7 @@ const SECONDS: [f64; 14] =
 pub struct Metrics {
     registry: Registry,
     pushes: Family<IntCounterVec, IntCounter, 2>,
+    caller_pushes: Family<IntCounterVec, IntCounter, 2>,
     requests: Family<HistogramVec, Histogram, 3>,
     attempts: Family<HistogramVec, Histogram, 1>,
     bans: IntCounter,
@@ -62,6 +63,8 @@ pub struct Labels<'a> {
     pub requests: &'a [[&'static str; 3]],
     /// Pairs of `outcome` and `code`.
     pub pushes: &'a [[&'static str; 2]],
+    /// Pairs of `caller` and `outcome`.
+    pub caller_pushes: &'a [[&'a str; 2]],
     /// `class`.
     pub classes: &'a [[&'static str; 1]],
     /// `standing`.
@@ -73,16 +76,16 @@ pub struct Labels<'a> {
 #[derive(Debug)]
 struct Family<V, M, const N: usize> {
     family: V,
-    handles: Vec<([&'static str; N], M)>,
+    handles: Vec<([String; N], M)>,
 }
 
 impl<B: MetricVecBuilder, const N: usize> Family<MetricVec<B>, B::M, N>
 where
     B::M: Clone,
 {
-    fn new(family: MetricVec<B>, known: &[[&'static str; N]]) -> Self {
-        let handles = known.iter().map(|labels| (*labels, family.with_label_values(labels))).collect();
-        Self { family, handles }
+    fn new(family: MetricVec<B>, known: &[[&str; N]]) -> Self {
+        let handle = |labels: &[&str; N]| (labels.map(str::to_owned), family.with_label_values(labels));
+        Self { handles: known.iter().map(handle).collect(), family }
     }
 
     fn with(&self, labels: [&str; N]) -> B::M {
@@ -107,6 +110,14 @@ impl Metrics {
                     &["outcome", "code"],
                 ),
                 labels.pushes,
+            ),
+            caller_pushes: Family::new(
+                counters(
+                    "mediation_bridge_caller_pushes_total",
+                    "Pushes that ended, by the caller's configured name and by outcome; those without a known token are left out.",
+                    &["caller", "outcome"],
+                ),
+                labels.caller_pushes,
             ),
             requests: Family::new(
                 histograms(
@@ -160,6 +171,7 @@ impl Metrics {
         metrics.register(Box::new(ProcessCollector::for_self()));
         metrics.register(Box::new(build_info()));
         metrics.register(Box::new(metrics.pushes.family.clone()));
+        metrics.register(Box::new(metrics.caller_pushes.family.clone()));
         metrics.register(Box::new(metrics.requests.family.clone()));
         metrics.register(Box::new(metrics.attempts.family.clone()));
         metrics.register(Box::new(metrics.keys.family.clone()));
@@ -182,6 +194,11 @@ impl Metrics {
     /// A push ended.
     pub fn push(&self, outcome: &'static str, code: &'static str) {
         self.pushes.with([outcome, code]).inc();
+    }
+
+    /// A push of `caller`, a configured name, ended.
+    pub fn caller_push(&self, caller: &str, outcome: &'static str) {
+        self.caller_pushes.with([caller, outcome]).inc();
     }
 
     /// A request to `route`, a pattern, was answered after `took`.
@@ -279,6 +296,7 @@ mod tests {
         Metrics::new(&Labels {
             requests: &[["/push", "POST", "200"]],
             pushes: &[["accepted", "accepted"], ["unknown", "top_timeout"]],
+            caller_pushes: &[["wms", "accepted"], ["wms", "unknown"]],
             classes: &[["accepted"], ["timeout"]],
             standings: &[["new"]],
         })

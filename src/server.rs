@@ -91,7 +91,7 @@ impl Application {
         let factory = {
             let (settings, shared) = (settings.clone(), Arc::clone(&shared));
             let callers = Authenticator::new(settings.bridge_callers.as_ref());
-            let metrics = Arc::new(record::metrics());
+            let metrics = Arc::new(record::metrics(&callers));
             let started = AtomicUsize::new(0);
             let started = Arc::new(started);
             move || {

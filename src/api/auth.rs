@@ -27,6 +27,11 @@ impl Authenticator {
         self.0.is_empty()
     }
 
+    /// The callers' names; one that has several tokens comes as often.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
     /// The caller's name; `None` where no callers are configured.
     ///
     /// # Errors

@@ -1,13 +1,13 @@
 //! The promise that callers build on: whether a push was executed.
 
 use serde::Serialize;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::top::Failure;
 
 /// Whether a push was executed. When in doubt it is [`Self::Unknown`]; a false [`Self::NotExecuted`] is the worst mistake
 /// that this program could make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {

@@ -39,11 +39,6 @@ pub(crate) fn file(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The rows of all tables of the Markdown file at `path`.
-pub(crate) fn rows(path: &str) -> Vec<Row> {
-    Page::read(path).tables().concat()
-}
-
 pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }

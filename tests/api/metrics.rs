@@ -128,6 +128,43 @@ fn what_happens_is_counted() {
 }
 
 #[test]
+fn a_push_counts_for_its_caller_once_the_token_is_known() {
+    let counted = |app: &TestApp| -> Vec<String> {
+        let page = page(app);
+        let ours = page.lines().filter_map(|line| line.strip_prefix("mediation_bridge_caller_pushes_total"));
+        ours.map(str::to_owned).collect()
+    };
+    let with = |caller: &str, numbers: [u32; 4]| -> Vec<String> {
+        let outcomes = ["accepted", "not_executed", "rejected", "unknown"];
+        let samples = outcomes.iter().zip(numbers);
+        samples
+            .map(|(outcome, number)| format!("{{caller=\"{caller}\",outcome=\"{outcome}\"}} {number}"))
+            .collect()
+    };
+
+    // Two tokens of one caller, and a caller that never comes.
+    let callers = "wms:old-token-0123456789,wms:new-token-0123456789,erp:erp-token-0123456789";
+    let app = TestApp::accepting(&[("BRIDGE_CALLERS", callers)]);
+    let none = [0; 4];
+    assert_eq!(counted(&app), [with("erp", none), with("wms", none)].concat());
+    let push = |token: &str, body: &str| {
+        let authorization = format!("Bearer {token}");
+        app.push_with(CASE, &[JSON, ("Authorization", &authorization)], body.as_bytes()).status
+    };
+    assert_eq!(push("old-token-0123456789", BODY), 200);
+    assert_eq!(push("new-token-0123456789", BODY), 200);
+    assert_eq!(push("new-token-0123456789", "{"), 400);
+    assert_eq!(push("canary-token-0123456789", BODY), 401);
+    assert_eq!(app.push_good().status, 401);
+    assert_eq!(counted(&app), [with("erp", none), with("wms", [2, 1, 0, 0])].concat());
+
+    let app = TestApp::accepting(&[]);
+    assert_eq!(counted(&app), with("anonymous", none));
+    assert_eq!(app.push_good().status, 200);
+    assert_eq!(counted(&app), with("anonymous", [1, 0, 0, 0]));
+}
+
+#[test]
 fn no_label_holds_what_a_caller_or_top_made_up() {
     let (app, _gateway) = busy();
     let page = page(&app);

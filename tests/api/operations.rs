@@ -1,17 +1,35 @@
-//! The files for the one on call: Prometheus' own tool takes them, and they speak of metrics that there are.
+//! The files for the one on call: Prometheus' own tool accepts them, they speak of metrics that there are, and each alert
+//! leads to what to do.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use mediation_bridge::api::problem::Code;
 use serde_json::Value;
+use strum::VariantArray;
 
-use super::documents::{file, rows};
+use super::documents::file;
 use super::support::TestApp;
+use super::support::markdown::Page;
 use super::support::promtool::promtool;
 
 const ALERTS: &str = "deploy/prometheus/alerts.yml";
 const DASHBOARD: &str = "deploy/grafana/mediation-bridge.json";
-const RUNBOOK: &str = "deploy/README.md";
+const RUNBOOKS: [Runbook; 2] = [
+    Runbook { path: "deploy/runbook.md", wakes: "**Wakes.**", ends: ["**Stop when** ", "**Tell callers** "] },
+    Runbook {
+        path: "deploy/runbook.zh-CN.md",
+        wakes: "**叫醒。**",
+        ends: ["**何时结束：** ", "**告诉调用方：** "],
+    },
+];
+
+/// A runbook, and what its language says at the beginning and at the end of a section.
+struct Runbook {
+    path: &'static str,
+    wakes: &'static str,
+    ends: [&'static str; 2],
+}
 
 fn path(file: &str) -> String {
     format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))
@@ -24,10 +42,14 @@ fn judged(arguments: &[&str]) {
     assert!(done.status.success() && !said.contains("WARNING"), "{said}");
 }
 
-/// The names of metrics in a text, without what a histogram's samples have behind theirs.
+/// The names of metrics in a text, without what a histogram's samples have behind theirs. What a rule records has a colon
+/// in its name.
 fn metrics(text: &str) -> BTreeSet<String> {
-    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let ours = words.filter(|word| word.starts_with("mediation_bridge_") || word.starts_with("process_"));
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
+    let ours = words.filter(|word| {
+        let recorded = word.contains(":mediation_bridge_");
+        recorded || word.starts_with("mediation_bridge_") || word.starts_with("process_")
+    });
     ours.map(|name| {
         let ends = ["_bucket", "_count", "_sum"];
         ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
@@ -35,8 +57,25 @@ fn metrics(text: &str) -> BTreeSet<String> {
     .collect()
 }
 
+/// The values behind `key` in the alert rules, such as every alert's name.
+fn values<'a>(rules: &'a str, key: &str) -> Vec<&'a str> {
+    let begins = format!("{key}: ");
+    rules.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix(&begins)).collect()
+}
+
+/// The blocks of a document in a language, such as `promql`.
+fn blocks(path: &str, language: &str) -> Vec<String> {
+    let blocks = Page::read(path).blocks().into_iter();
+    blocks.filter(|block| block.language == language).map(|block| block.lines.join("\n")).collect()
+}
+
+/// The sections of a runbook: each heading with the text below it.
+fn sections(runbook: &str) -> Vec<(&str, &str)> {
+    runbook.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap()).collect()
+}
+
 /// What the dashboard asks for, with the template's variables filled in.
-fn queries() -> Vec<String> {
+fn dashboard_queries() -> Vec<String> {
     fn find(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(members) => {
@@ -63,49 +102,106 @@ fn the_alert_rules_are_sound_and_fire_when_they_should() {
 }
 
 #[test]
-fn the_dashboard_asks_sound_questions() {
-    let queries = queries();
-    assert!(queries.len() > 15, "{}", queries.len());
-    let mut rules = "groups:\n- name: dashboard\n  rules:\n".to_owned();
+fn the_dashboard_and_the_runbook_ask_sound_questions() {
+    let queries = [dashboard_queries(), blocks(RUNBOOKS[0].path, "promql")].concat();
+    assert!(queries.len() > 30, "{}", queries.len());
+    let mut rules = "groups:\n- name: queries\n  rules:\n".to_owned();
     for (number, query) in queries.iter().enumerate() {
         assert!(!query.contains('$'), "a variable is left: {query}");
-        writeln!(rules, "  - record: dashboard:query{number}\n    expr: {}", Value::from(query.as_str()))
+        writeln!(rules, "  - record: queries:query{number}\n    expr: {}", Value::from(query.as_str()))
             .unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
-    let written = folder.path().join("dashboard.yml");
+    let written = folder.path().join("queries.yml");
     std::fs::write(&written, rules).unwrap();
     judged(&["check", "rules", written.to_str().unwrap()]);
 }
 
 #[test]
-fn alerts_and_dashboard_know_only_metrics_that_there_are() {
+fn alerts_dashboard_and_runbook_know_only_metrics_that_there_are() {
     let page = TestApp::accepting(&[]).get("GET", "/metrics").text();
+    let alerts = file(ALERTS);
+    let recorded = values(&alerts, "record").into_iter().map(str::to_owned);
     let there: BTreeSet<String> = page
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))
         .map(|line| line.split(' ').next().unwrap().to_owned())
         .chain(["mediation_bridge_http_request_duration_seconds".to_owned()])
+        .chain(recorded)
         .collect();
-    for (place, named) in [(ALERTS, metrics(&file(ALERTS))), (DASHBOARD, metrics(&queries().join("\n")))] {
+    let texts = [
+        (ALERTS, alerts.clone()),
+        (DASHBOARD, dashboard_queries().join("\n")),
+        (RUNBOOKS[0].path, file(RUNBOOKS[0].path)),
+        (RUNBOOKS[1].path, file(RUNBOOKS[1].path)),
+    ];
+    for (place, text) in texts {
+        let named = metrics(&text);
         let unknown: Vec<&String> = named.difference(&there).collect();
-        assert!(unknown.is_empty() && named.len() > 8, "{place}: {unknown:?}");
+        assert!(unknown.is_empty() && named.len() > 5, "{place}: {unknown:?}");
     }
 }
 
 #[test]
-fn every_alert_has_its_row_in_the_runbook() {
+fn every_alert_has_its_section_in_both_runbooks() {
     let rules = file(ALERTS);
-    let alerts: BTreeSet<&str> =
-        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    let runbook: BTreeSet<String> = rows(RUNBOOK)
-        .iter()
-        .filter(|cells| cells.len() == 4)
-        .map(|cells| cells[0].trim_matches(['*', '`']).to_owned())
-        .filter(|name| name.starts_with("MediationBridge"))
-        .collect();
-    assert_eq!(runbook, alerts.iter().map(|alert| (*alert).to_owned()).collect());
-    for alert in alerts {
-        assert!(rules.contains(&format!(r#"runbook: "README, Runbook: {alert}""#)), "{alert}");
+    let (alerts, severities) = (values(&rules, "alert"), values(&rules, "labels"));
+    let urls = values(&rules, "runbook_url");
+    assert!(alerts.len() > 10 && alerts.len() == severities.len() && alerts.len() == urls.len());
+    for Runbook { path, wakes, ends } in RUNBOOKS {
+        let runbook = file(path);
+        let sections = sections(&runbook);
+        let headings: BTreeSet<&str> = sections.iter().map(|(heading, _)| *heading).collect();
+        assert_eq!(headings, alerts.iter().copied().collect(), "{path}");
+        assert_eq!(headings.len(), sections.len(), "{path}: a heading comes twice");
+        for (heading, text) in &sections {
+            let number = alerts.iter().position(|alert| alert == heading).unwrap();
+            let wanted = format!("/{}#{}", RUNBOOKS[0].path, heading.to_lowercase());
+            assert!(urls[number].starts_with("https://") && urls[number].ends_with(&wanted), "{heading}");
+            let critical = severities[number] == "{severity: critical}";
+            assert_eq!(text.trim().starts_with(wakes), critical, "{path}: {heading}");
+            for part in ["\n1. ", "\n2. ", "\n3. "].iter().chain(&ends) {
+                assert_eq!(text.matches(part).count(), 1, "{path}: {heading}: {part:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_runbooks_give_the_same_commands_and_look_for_what_is_logged() {
+    let [english, chinese] = RUNBOOKS.map(|runbook| Page::read(runbook.path).blocks());
+    assert_eq!(english, chinese);
+    let commands = blocks(RUNBOOKS[0].path, "sh").concat();
+    let codes: BTreeSet<&str> = Code::VARIANTS.iter().map(|code| code.name()).collect();
+    let sought: Vec<&str> = commands.split("\"push.code\":\"").skip(1).collect();
+    assert!(sought.len() > 5);
+    for code in sought.iter().map(|rest| rest.split('"').next().unwrap()).filter(|code| !code.contains('(')) {
+        assert!(codes.contains(code), "{code}");
+    }
+    let log = "is not recorded under its Idempotency-Key";
+    assert!(commands.contains(log) && file("src/api/push/record.rs").contains(log));
+}
+
+#[test]
+fn the_rules_for_kubernetes_are_the_alerts() {
+    let rules = file(ALERTS);
+    let groups = rules.split_once("\ngroups:\n").map(|(_, groups)| format!("groups:\n{groups}")).unwrap();
+    let wanted: String = groups
+        .lines()
+        .filter(|line| !line.is_empty())
+        .fold(String::new(), |text, line| text + "  " + line + "\n");
+    let made = file("deploy/kubernetes/monitoring/prometheusrule.yaml");
+    let (_, made) = made.split_once("\nspec:\n").unwrap();
+    assert!(made == wanted, "they differ; the first lines of prometheusrule.yaml say how it is made");
+}
+
+#[test]
+fn images_are_named_by_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (place, line) in [
+        ("Dockerfile", format!("\nARG VERSION={version}\n")),
+        ("deploy/kubernetes/overlays/production/kustomization.yaml", format!("\n    newTag: {version}\n")),
+    ] {
+        assert!(file(place).contains(&line), "{place} needs the line{line}");
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use strum::{VariantArray, VariantNames};
 
+use crate::api::auth::Authenticator;
 use crate::api::context::{Context, TraceId};
 use crate::api::paths;
 use crate::api::problem::catalogue::Actor;
@@ -26,6 +27,8 @@ use crate::top::scrub::{Quotable, blank_quotations};
 
 /// The code of a push that TOP accepted; every other is a problem's.
 pub const ACCEPTED: &str = "accepted";
+/// Who pushes where no callers are configured, for the metrics.
+const ANONYMOUS: &str = "anonymous";
 /// An identifier of TOP is at most so long.
 const MAX_PLAIN_IDENTIFIER: usize = 64;
 
@@ -87,6 +90,10 @@ impl PushRecord {
     fn count(&self, outcome: Outcome, code: &'static str, delivered: Option<&Delivered>) {
         let metrics = &self.state.metrics;
         metrics.push(outcome.into(), code);
+        let anonymous = self.state.callers.is_open().then_some(ANONYMOUS);
+        if let Some(caller) = self.caller.as_deref().or(anonymous) {
+            metrics.caller_push(caller, outcome.into());
+        }
         let Some(delivered) = delivered else { return };
         for call in &delivered.calls {
             metrics.attempt(call.outcome.map_or_else(Into::into, |()| ACCEPTED), call.took);
@@ -196,15 +203,21 @@ fn without_quotations<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, st
 
 /// Metrics that have seen nothing yet, every label that can be known begun.
 #[must_use]
-pub fn metrics() -> Metrics {
+pub fn metrics(callers: &Authenticator) -> Metrics {
     let problems = Code::VARIANTS
         .iter()
         .flat_map(|code| code.outcomes().into_iter().map(|outcome| [outcome.into(), code.name()]));
     let pushes: Vec<_> = [[Outcome::Accepted.into(), ACCEPTED]].into_iter().chain(problems).collect();
+    let anonymous = callers.is_open().then_some(ANONYMOUS);
+    let caller_pushes = callers
+        .names()
+        .chain(anonymous)
+        .flat_map(|caller| Outcome::VARIANTS.iter().map(move |outcome| [caller, (*outcome).into()]));
     let classes = [ACCEPTED].iter().chain(Failure::VARIANTS).map(|class| [*class]);
     Metrics::new(&Labels {
         requests: &[[paths::PUSH, "POST", "200"]],
         pushes: &pushes,
+        caller_pushes: &caller_pushes.collect::<Vec<_>>(),
         classes: &classes.collect::<Vec<_>>(),
         standings: &KeyStanding::VARIANTS.iter().map(|standing| [*standing]).collect::<Vec<_>>(),
     })
@@ -217,7 +230,6 @@ mod tests {
     use actix_web::http::header::HeaderMap;
 
     use super::*;
-    use crate::api::auth::Authenticator;
     use crate::api::state::Gateway;
     use crate::delivery::{Delivery, Limits, Shared};
     use crate::metrics::Now;
@@ -242,7 +254,7 @@ mod tests {
                 shared,
             )),
             callers: Authenticator::new(None),
-            metrics: Arc::new(metrics()),
+            metrics: Arc::new(metrics(&Authenticator::new(None))),
             max_body: 1,
             document: &crate::api::DOCUMENT,
             swagger_ui: false,

@@ -35,24 +35,28 @@ impl Page {
     fn prose(&self) -> impl Iterator<Item = &str> {
         let mut in_code = false;
         self.text.lines().filter(move |line| {
-            let is_fence = line.starts_with("```");
+            let is_fence = line.trim_start().starts_with("```");
             in_code ^= is_fence;
             !in_code && !is_fence
         })
     }
 
-    /// Every block of code.
+    /// Every block of code, without the indentation that it has within a list.
     pub(crate) fn blocks(&self) -> Vec<Block> {
         let mut blocks: Vec<Block> = Vec::new();
-        let mut in_code = false;
+        let (mut in_code, mut indent) = (false, "");
         for line in self.text.lines() {
-            match line.strip_prefix("```") {
+            match line.trim_start().strip_prefix("```") {
                 Some(_) if in_code => in_code = false,
                 Some(language) => {
                     in_code = true;
+                    indent = &line[..line.len() - line.trim_start().len()];
                     blocks.push(Block { language: language.to_owned(), lines: Vec::new() });
                 }
-                None if in_code => blocks.last_mut().unwrap().lines.push(line.to_owned()),
+                None if in_code => {
+                    let line = line.strip_prefix(indent).unwrap_or(line);
+                    blocks.last_mut().unwrap().lines.push(line.to_owned());
+                }
                 None => {}
             }
         }
@@ -102,7 +106,7 @@ impl Page {
         let mut tables: Vec<Vec<Row>> = Vec::new();
         let mut in_table = false;
         for line in self.prose() {
-            let row = line.strip_prefix('|').and_then(|row| row.trim_end().strip_suffix('|'));
+            let row = line.trim_start().strip_prefix('|').and_then(|row| row.trim_end().strip_suffix('|'));
             let Some(row) = row else {
                 in_table = false;
                 continue;
