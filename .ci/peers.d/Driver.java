@@ -8,19 +8,16 @@ class Driver {
         var pool = Executors.newFixedThreadPool(Integer.parseInt(arguments[2]));
         for (String line : Files.readAllLines(Path.of(arguments[1]))) {
             String[] word = line.split("\t");
+            String token = word[3].isEmpty() ? null : word[3];
+            String key = word[4].isEmpty() ? null : word[4];
             pool.submit(() -> {
-                var end = push.push(word[0], word[1], Files.readAllBytes(Path.of(word[2])), given(word[3]),
-                        given(word[4]), Double.parseDouble(word[5]), Double.parseDouble(word[6]));
+                var end = push.push(word[0], word[1], Files.readAllBytes(Path.of(word[2])), token, key,
+                        Double.parseDouble(word[5]), Double.parseDouble(word[6]));
                 System.out.println(String.join("\t", word[1], end.outcome(), "" + end.tries(), end.code()));
                 return end;
             });
         }
         pool.shutdown();
-        pool.awaitTermination(10, TimeUnit.MINUTES);
-        System.exit(0);
-    }
-
-    private static String given(String word) {
-        return word.isEmpty() ? null : word;
+        System.exit(pool.awaitTermination(10, TimeUnit.MINUTES) ? 0 : 1);
     }
 }

@@ -12,10 +12,11 @@ from push import push  # noqa: E402
 
 def drive(line):
     url, case, body, token, key, timeout, give_up = line.split("\t")
-    conclusion = push(url, case, Path(body).read_bytes(), token or None, key or None, float(timeout), float(give_up))
-    return "\t".join([case, *map(str, conclusion)])
+    end = push(url, case, Path(body).read_bytes(), token or None, key or None, float(timeout), float(give_up))
+    return "\t".join([case, *map(str, end)])
 
 
 logging.disable()
 with ThreadPoolExecutor(int(at_once)) as pool:
-    print(*pool.map(drive, Path(file).read_text().splitlines()), sep="\n")
+    for line in pool.map(drive, Path(file).read_text().splitlines()):
+        print(line)

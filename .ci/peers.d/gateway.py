@@ -66,7 +66,7 @@ MOVES = {
     "refuse a duplicate": (0, refusal(50, "isv.data-duplicate-error")),
     "ban": (0.4, BANNED), "not connected": (12, NOT_CONNECTED),
 }
-IN_SILENCE = ["execute, then hang", "execute, then reset", "execute, then truncate", "execute, then time out", "execute slowly"]
+IN_SILENCE = [move for move in MOVES if move.startswith("execute,")]
 UNDECIDED = ["execute, then hang", "execute, then reset", "time out", "reset", "not connected"]
 # How a case fares. Chance alone seldom leads to what matters most: a doubt, then proofs of not executed.
 MOODS = {"any": 60, "never connected": 12, "executed in silence, then never connected": 16, "never decided": 12}
