@@ -103,7 +103,7 @@ public final class Push {
         return new Answer("unknown", "no_answer", true, true, retryAfter);
     }
 
-    /** A JSON object without what is nested and without texts; nothing if it is not whole. A JSON library does better. */
+    /** A JSON object without what is nested in it, or nothing if it is not whole. A JSON library does this better. */
     private static String topLevel(String json) {
         String flat = Pattern.compile("\"[^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+\"").matcher(json)
                 .replaceAll(text -> text.group().matches("\"\\w+\"") ? text.group() : "\"\"");
@@ -142,7 +142,7 @@ public final class Push {
                     + " [--token T] [--key K] [--timeout SECONDS] [--give-up SECONDS]\n" + error);
             System.exit(64);
         }
-        System.out.printf("{\"outcome\": \"%s\", \"tries\": %d, \"code\": \"%s\"}%n",
+        System.out.printf(Locale.ROOT, "{\"outcome\": \"%s\", \"tries\": %d, \"code\": \"%s\"}%n",
                 conclusion.outcome, conclusion.tries, conclusion.code);
         System.exit(OUTCOMES.indexOf(conclusion.outcome));
     }

@@ -2,8 +2,8 @@
 //
 //     node push.mjs BASE_URL CASE_ID JSON_FILE [--token T] [--key K] [--timeout SECONDS] [--give-up SECONDS]
 //
-// Prints one line of JSON, {"outcome": ..., "tries": ..., "code": ...}, and exits 0 accepted, 1 rejected, 2 not executed
-// (proven, over all tries), 3 unknown, 64 wrong command line. Where the line is missing, the outcome is unknown.
+// Prints one line of JSON, {"outcome": ..., "tries": ..., "code": ...}, and exits 0 accepted, 1 rejected, 2 not
+// executed (proven, over all tries), 3 unknown, 64 wrong command line. Where the line is missing, the outcome is unknown.
 // Copy this file into your service and call `push`. Node.js 18, no packages.
 
 import { randomUUID } from "node:crypto";

@@ -67,6 +67,8 @@ def attempt(url, headers, body, timeout):
     thread = threading.Thread(target=lambda: answers.append(exchange(url, headers, body, timeout)), daemon=True)
     thread.start()
     thread.join(timeout)
+    if not answers:
+        log.warning("no answer within %s s", timeout)
     return answers[0] if answers else (NO_ANSWER, 0)
 
 
