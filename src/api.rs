@@ -2,7 +2,7 @@
 //!
 //! In reading order: this file is the list of routes; [`problem`] is everything that is not a success; [`middleware`] is what
 //! every request passes, [`context`] what is known of one, [`auth`] who may push; [`push`] is the push; [`health`] and
-//! [`docs`] serve the rest; [`openapi`] is the document's common part. [`paths`], [`schema`], [`json`] and [`state`] are
+//! [`docs`] serve the rest; [`openapi`] is the document's common part. [`paths`], `schema`, [`json`] and [`state`] are
 //! leaves. What became of a push is decided in [`crate::delivery`], which knows nothing of HTTP.
 
 pub mod auth;

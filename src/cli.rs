@@ -1,9 +1,12 @@
 //! The subcommands, and what their ends mean as exit codes.
 
+mod check;
 mod demo;
 mod failure;
 mod http;
+mod online;
 mod serve;
+mod signals;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -16,12 +19,13 @@ use reqwest::{Method, StatusCode};
 
 use crate::api;
 use crate::sandbox;
-use crate::settings::{self, Settings};
+use crate::settings::{self, VARIABLES, Variable};
+use crate::version;
 use failure::Failure;
 
 /// Pushes Jiaoyimao mediation results to the Taobao Open Platform, and says honestly what became of them.
 #[derive(Debug, Parser)]
-#[command(version, about, disable_help_subcommand = true)]
+#[command(version = version::TEXT.as_str(), about, after_help = variables())]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -30,6 +34,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the bridge, configured by environment variables (the default)
+    #[command(after_help = variables())]
     Serve,
     /// Run a simulated TOP gateway, as strict as the real one
     Sandbox(SandboxArguments),
@@ -37,8 +42,12 @@ enum Command {
     Demo(DemoArguments),
     /// Print the OpenAPI document
     Openapi,
-    /// Read the environment as `serve` would and print the effective settings, secrets masked
-    CheckConfig,
+    /// Read the environment as `serve` would and print the settings in force, secrets masked
+    CheckConfig {
+        /// Also try everything that can be tried without a push: DNS, connection, TLS, credentials, clock, Redis
+        #[arg(long)]
+        online: bool,
+    },
     /// Ask the running bridge's /livez; needs no curl
     Healthcheck,
 }
@@ -90,7 +99,7 @@ fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sandbox(arguments) => serve::sandbox(arguments.bind, arguments.into()),
         Command::Demo(arguments) => demo::demo(arguments.bind),
         Command::Openapi => print(api::DOCUMENT.as_str()),
-        Command::CheckConfig => check_config(),
+        Command::CheckConfig { online } => check::check_config(online),
         Command::Healthcheck => healthcheck(),
     };
     let Err(failure) = done else { return ExitCode::SUCCESS };
@@ -99,13 +108,18 @@ fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     failure.exit_code()
 }
 
-/// Prints the effective settings, and on standard error what is worth a warning.
-fn check_config() -> Result<(), Failure> {
-    let settings = Settings::from_environment().map_err(Failure::Refused)?;
-    for warning in &settings.warnings {
-        writeln!(io::stderr(), "warning: {warning}")?;
-    }
-    print(&settings.to_string())
+/// The environment variables and their defaults, for `--help`.
+fn variables() -> String {
+    let name = |variable: &Variable| match variable.file {
+        Some(file) => format!("{} or {file}", variable.name),
+        None => variable.name.to_owned(),
+    };
+    let width = VARIABLES.iter().map(|variable| name(variable).len()).max().unwrap_or_default();
+    let lines = VARIABLES.iter().map(|variable| {
+        let default = variable.default.map_or_else(String::new, |default| format!(" [default: {default}]"));
+        format!("  {:width$}  {}{default}\n", name(variable), variable.meaning)
+    });
+    format!("Environment variables of serve and check-config:\n{}", lines.collect::<String>())
 }
 
 /// Asks `/livez` of the bridge that `BRIDGE_BIND` describes.

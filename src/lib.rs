@@ -15,7 +15,7 @@
 //! | [`metrics`] | every metric, and the page of them |
 //! | [`sandbox`] | a simulated gateway, for trying and testing |
 //! | [`cli`] | the subcommands |
-//! | [`gmt8`], [`invisible`], [`json`] | leaves: China's time, characters that show as nothing, JSON objects as they came |
+//! | [`gmt8`], [`invisible`], [`json`], [`redis_url`], [`version`] | leaves: China's time, characters that show as nothing, JSON objects as they came, where Redis is, which program this is |
 //!
 //! Who may use whom: `main → cli → server → api → delivery → {top, mediation}`, `sandbox → {top, mediation}`; `settings`,
 //! `telemetry` and `metrics` hand out plain values. Nothing points back and no files use each other in a circle; a test
@@ -46,8 +46,10 @@ pub mod invisible;
 pub mod json;
 pub mod mediation;
 pub mod metrics;
+pub mod redis_url;
 pub mod sandbox;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod top;
+pub mod version;

@@ -6,6 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::version::{COMMIT, VERSION};
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
@@ -233,8 +234,10 @@ fn whole(number: impl TryInto<i64>) -> i64 {
 /// The value is always 1; what matters are the labels.
 fn build_info() -> IntGauge {
     let options =
-        Opts::new("mediation_bridge_build_info", "Always 1; the version of the program is a label.");
-    let gauge = made(IntGauge::with_opts(options.const_label("version", env!("CARGO_PKG_VERSION"))));
+        Opts::new("mediation_bridge_build_info", "Always 1; version and commit of the program are labels.");
+    let gauge = made(IntGauge::with_opts(
+        options.const_label("version", VERSION).const_label("commit", COMMIT.unwrap_or("unknown")),
+    ));
     gauge.set(1);
     gauge
 }
@@ -322,7 +325,7 @@ mod tests {
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line} in\n{page}");
         }
-        assert!(page.contains("mediation_bridge_build_info{version=\""));
+        assert!(page.contains("mediation_bridge_build_info{commit=\""));
         assert!(page.contains("process_resident_memory_bytes "));
     }
 }

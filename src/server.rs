@@ -1,5 +1,7 @@
 //! The running bridge: built from settings and a listener, run until it is told to stop, drained.
 
+mod connection;
+
 use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
@@ -7,23 +9,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_http::HttpService;
+use actix_service::{ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer};
-use secrecy::ExposeSecret;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::api::auth::Authenticator;
 use crate::api::middleware::middleware;
 use crate::api::push::record;
-use crate::api::state::State;
+use crate::api::state::{Gateway, State};
 use crate::api::{self, DOCUMENT};
-use crate::delivery::idempotency::{Keys, RedisAddress, Store, StoreError};
+use crate::delivery::idempotency::{Keys, Store};
 use crate::delivery::lifecycle::Phase;
 use crate::delivery::{Delivery, Limits, Shared};
-use crate::settings::{IdempotencyStore, Settings};
+use crate::settings::{IdempotencyStore, Settings, is_loopback};
 use crate::top::{Client, ClientError, Credentials, Route};
+use connection::{Bounds, Connection, observe};
 
 /// Connections that may wait to be accepted: a burst of thousands is taken, not dropped.
 const BACKLOG: i32 = 4096;
@@ -31,6 +36,8 @@ const BACKLOG: i32 = 4096;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the head of a request may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may go on sending a body that was answered, before the connection is closed.
+const LINGER: Duration = Duration::from_secs(1);
 /// Beyond the deadline, how long the last answers may take to leave when the process stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
@@ -49,9 +56,6 @@ pub enum BuildError {
     /// The HTTP client towards TOP.
     #[error("the client for TOP cannot be made")]
     Client(#[from] ClientError),
-    /// The store of Idempotency-Keys.
-    #[error("BRIDGE_REDIS_URL cannot be used")]
-    Store(#[from] StoreError),
     /// The socket.
     #[error("the listening socket cannot be used")]
     Listener(#[from] io::Error),
@@ -73,7 +77,7 @@ impl Application {
     /// Builds the bridge on `listener`. Requests are accepted once it runs. It must be called within an actix system.
     ///
     /// # Errors
-    /// When the client for TOP or the store of keys cannot be made, or the socket cannot be used.
+    /// When the client for TOP cannot be made, or the socket cannot be used.
     pub fn build(settings: &Settings, listener: TcpListener) -> Result<Self, BuildError> {
         let address = listener.local_addr()?;
         let shared = Shared::new(Limits {
@@ -82,8 +86,8 @@ impl Application {
             max_in_flight: settings.bridge_max_in_flight.get(),
         });
         let workers = settings.bridge_workers.get();
-        let clients = clients(settings, workers)?;
-        let store = key_store(settings)?.map(Arc::new);
+        let clients: Arc<[Client]> = (0..workers).map(|_| client(settings)).collect::<Result<_, _>>()?;
+        let store = key_store(settings).map(Arc::new);
         let factory = {
             let (settings, shared) = (settings.clone(), Arc::clone(&shared));
             let callers = Authenticator::new(settings.bridge_callers.as_ref());
@@ -109,18 +113,45 @@ impl Application {
                     max_body: settings.bridge_max_body.get(),
                     document: &DOCUMENT,
                     swagger_ui: settings.bridge_swagger_ui,
+                    gateway: Gateway {
+                        url: settings.top_gateway_url.to_string(),
+                        simulated: is_loopback(&settings.top_gateway_url),
+                    },
+                    only_loopback: settings.bridge_callers.is_none() && address.ip().is_loopback(),
                 };
                 App::new().configure(api::configure(state)).wrap(from_fn(middleware))
             }
         };
-        let server = HttpServer::new(factory)
+        let bounds = Bounds { unfinished: HEAD_TIMEOUT, unread: settings.bridge_deadline + LAST_ANSWERS };
+        let server = Server::build()
             .workers(workers)
-            .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_TIMEOUT)
             .shutdown_timeout((settings.bridge_deadline + LAST_ANSWERS).as_secs())
-            .disable_signals()
-            .listen(listener.try_clone()?)?
-            .run();
+            .disable_signals();
+        let stopping = server.graceful_shutdown_signal();
+        // What `HttpServer` does, with a guard around each connection.
+        let service = move || {
+            let stopping = stopping.clone();
+            let app = map_config(factory(), |()| AppConfig::default());
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .keep_alive(KEEP_ALIVE)
+                .client_request_timeout(HEAD_TIMEOUT)
+                .client_disconnect_timeout(LINGER)
+                .local_addr(address)
+                .on_connect_ext(|connection: &Connection, data| {
+                    data.insert(connection.progress());
+                })
+                .h1(apply_fn_factory(app.map_err(|error| error.error_response()), observe));
+            fn_service(move |socket: TcpStream| async move {
+                let peer = socket.peer_addr().ok();
+                Ok((Connection::new(socket, bounds), peer))
+            })
+            .and_then(http)
+        };
+        let server = server.listen("bridge", listener.try_clone()?, service)?.run();
         Ok(Self { server, listener, shared, drain_delay: settings.bridge_drain_delay, address })
     }
 
@@ -175,28 +206,30 @@ async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -
 }
 
 /// The store of Idempotency-Keys, where the operator wants one.
-fn key_store(settings: &Settings) -> Result<Option<Store>, StoreError> {
+#[must_use]
+pub fn key_store(settings: &Settings) -> Option<Store> {
     match (settings.bridge_idempotency, &settings.bridge_redis_url) {
-        (IdempotencyStore::Memory, _) => Ok(Some(Store::memory())),
-        (IdempotencyStore::Redis, Some(url)) => {
-            RedisAddress::parse(url.expose_secret()).map(|address| Some(Store::redis(address)))
-        }
-        (IdempotencyStore::Off | IdempotencyStore::Redis, _) => Ok(None),
+        (IdempotencyStore::Memory, _) => Some(Store::memory()),
+        (IdempotencyStore::Redis, Some(url)) => Some(Store::redis(url.clone())),
+        (IdempotencyStore::Off | IdempotencyStore::Redis, _) => None,
     }
 }
 
-/// One client for each worker.
-fn clients(settings: &Settings, workers: usize) -> Result<Arc<[Client]>, ClientError> {
-    let credentials = Arc::new(Credentials {
+/// A client of TOP as the settings say.
+///
+/// # Errors
+/// When it cannot be made, mostly because the system has no CA certificates.
+pub fn client(settings: &Settings) -> Result<Client, ClientError> {
+    let credentials = Credentials {
         app_key: settings.top_app_key.clone(),
         app_secret: settings.top_app_secret.clone(),
         session: settings.top_session.clone(),
         sign_method: settings.top_sign_method,
-    });
+    };
     let route = Route {
         gateway: &settings.top_gateway_url,
         proxy: settings.top_proxy_url.as_ref(),
         connect_timeout: settings.top_connect_timeout,
     };
-    (0..workers).map(|_| Client::new(route, Arc::clone(&credentials))).collect()
+    Client::new(route, Arc::new(credentials))
 }

@@ -19,7 +19,7 @@ use std::ops::Deref;
 use reader::Reader;
 use table::{Candidates, Environment, row};
 pub use table::{VARIABLES, Values};
-pub use values::{Caller, Callers, IdempotencyStore, LogFilter, LogFormat};
+pub use values::{Caller, Callers, IdempotencyStore, LogFilter, LogFormat, is_loopback};
 pub use variable::{SettingProblem, Variable};
 
 /// Everything that the bridge can be told, checked.

@@ -6,6 +6,7 @@
 mod json_line;
 mod output;
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -15,12 +16,13 @@ use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::{LogFilter, LogFormat};
 use json_line::JsonLine;
-use output::{Output, Progress};
+use output::{Lines, Output, Progress};
 
 /// How long the last lines may take to be written when the process ends.
 const LAST_LINES: Duration = Duration::from_secs(3);
@@ -55,15 +57,27 @@ pub fn init(
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).thread_name("log");
     let (queue, guard) = builder.finish(Output::new(file, progress.clone()));
     progress.watch(&queue);
-    let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone()).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Lines(queue.clone())).with_target(false);
     let lines = match format {
         LogFormat::Json => lines.event_format(JsonLine).boxed(),
         LogFormat::Text => lines.with_ansi(output.is_terminal()).boxed(),
     };
     // Only a second start could find a subscriber here.
-    let _ = tracing_subscriber::registry().with(filter.0.clone()).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(without_greetings(filter)).with(lines).try_init();
     std::panic::set_hook(Box::new(log_panic));
     Ok(Some(Log { queue, guard: Some(guard) }))
+}
+
+/// What is logged, without the lines by which the server library greets every start at `info`.
+fn without_greetings(filter: &LogFilter) -> Targets {
+    const LIBRARY: &str = "actix_server";
+    let targets = filter.0.clone();
+    let asked_for = targets.iter().any(|(target, _)| target.starts_with(LIBRARY));
+    if !asked_for && targets.default_level() == Some(LevelFilter::INFO) {
+        targets.with_target(LIBRARY, LevelFilter::WARN)
+    } else {
+        targets
+    }
 }
 
 /// Logs where a panic happened, and its text if that is a literal: one that was formatted when it happened may hold
@@ -78,6 +92,21 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 #[must_use]
 pub fn lines_dropped() -> u64 {
     PROGRESS.get().map_or(0, Progress::lost)
+}
+
+/// An error and what caused it, from the outside in, as one text. A cause that its effect has told already is left out.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text = text + ": " + &told;
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Whole milliseconds, as log lines give durations.

@@ -4,7 +4,7 @@ Prism lists in the header `sl-violations` what of a request and of its answer vi
 one for each case id of the sandbox; each must come to what the table of case ids says. Every request has an X-Request-Id
 of its own, which only the bridge's answer repeats: so no answer of Prism's is taken for the bridge's.
 
-Usage: prism.py PROXY TOKEN FILE_WITH_THE_TABLE…
+Usage: prism.py PROXY TOKEN CALLERS_GUIDE
 """
 
 import itertools
@@ -16,7 +16,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-proxy, token, *files = sys.argv[1:]
+proxy, token, guide = sys.argv[1:]
 FULL = {"result": "success", "work_number": "123123", "completed_time": "2025-11-16T16:00:00.5Z", "mediator_name": "张三",
         "mediator_phone": "+86 138-1234-5678", "content": "沟通内容\n第二行"}
 numbers = itertools.count()
@@ -44,7 +44,7 @@ def push(case, expected, body=FULL, allowed=True, **headers):
     return send(f"/mediations/{case}/result", expected, allowed, body, **headers)
 
 
-table = re.findall(r"^\| `(sandbox-[a-z0-9-]+)` \| `(\w+)` \|", "".join(Path(file).read_text() for file in files), re.M)
+table = re.findall(r"^\| `(sandbox-[a-z0-9-]+)` \| `(\w+)` \|", Path(guide).read_text(), re.M)
 # Bans come last: they last. Cases with a clock of their own come alone: the bridge learns one clock.
 lasting = [row for row in table if "-ban-" in row[0]]
 alone = [row for row in table if "clock" in row[0]]

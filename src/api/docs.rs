@@ -1,7 +1,8 @@
 //! The documents: the OpenAPI document, and Swagger UI to read and try it, offline.
 
+use std::error::Error;
 use std::io::Read;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use actix_web::http::header::{
     ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, CONTENT_TYPE, Encoding, Header, HeaderValue, LOCATION,
@@ -10,13 +11,15 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 use flate2::read::GzDecoder;
+use maud::{PreEscaped, html};
 use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
 use super::paths;
 use super::problem::{Code, Problem};
 use super::schema::{AnyObject, AnyObjects, SpecificationVersion};
-use super::state::State;
+use super::state::{Gateway, State};
+use crate::telemetry::chain;
 
 /// An OpenAPI 3.1 document, as far as its first level.
 #[derive(ToSchema)]
@@ -63,35 +66,76 @@ pub(super) async fn home() -> HttpResponse {
 }
 
 /// `GET /swagger-ui/…`: one of Swagger UI's files.
-pub(super) async fn page(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, Problem> {
-    static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-        let document = format!("..{}", paths::OPENAPI);
-        // Without "none" the page asks a foreign validator about every document.
-        let config = Config::from(document).try_it_out_enabled(true).validator_url("none");
-        Arc::new(config.display_request_duration(true).persist_authorization(false))
-    });
-    let found = utoipa_swagger_ui::serve(&file, Arc::clone(&CONFIG)).map_err(|error| {
-        tracing::error!(%error, "Swagger UI's configuration could not be written");
+pub(super) async fn page(
+    request: HttpRequest,
+    file: Path<String>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let failed = |error: &dyn Error| {
+        tracing::error!("a file of Swagger UI cannot be served: {}", chain(error));
         Problem::internal(false)
-    })?;
+    };
+    let found =
+        utoipa_swagger_ui::serve(&file, config(&state.gateway)).map_err(|error| failed(error.as_ref()))?;
     let found = found.ok_or_else(|| Problem::new(Code::NotFound, "Swagger UI has no such file."))?;
+    let is_page = found.content_type.starts_with("text/html");
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, found.content_type));
-    if !found.gzpipped {
-        return Ok(response.body(found.bytes.into_owned()));
+    if found.gzpipped && !is_page {
+        response.insert_header((VARY, HeaderValue::from_name(ACCEPT_ENCODING)));
     }
-    response.insert_header((VARY, HeaderValue::from_name(ACCEPT_ENCODING)));
-    if accepts_gzip(&request) {
-        response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+    if !found.gzpipped || (accepts_gzip(&request) && !is_page) {
+        if found.gzpipped {
+            response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+        }
         return Ok(response.body(found.bytes.into_owned()));
     }
     let mut plain = Vec::new();
-    GzDecoder::new(&*found.bytes).read_to_end(&mut plain).map_err(|error| {
-        tracing::error!(%error, "a file of Swagger UI could not be unpacked");
-        Problem::internal(false)
-    })?;
-    Ok(response.body(plain))
+    GzDecoder::new(&*found.bytes).read_to_end(&mut plain).map_err(|error| failed(&error))?;
+    Ok(if is_page { response.body(with_destination(&plain, &state.gateway)) } else { response.body(plain) })
 }
+
+/// Swagger UI's own settings. Where pushes go to a real gateway, nothing is armed before somebody presses *Try it out*.
+fn config(gateway: &Gateway) -> Arc<Config<'static>> {
+    let document = format!("..{}", paths::OPENAPI);
+    // Without "none" the page asks a foreign validator about every document.
+    let config = Config::from(document).validator_url("none").use_base_layout();
+    let config = config.display_request_duration(true).persist_authorization(false);
+    Arc::new(config.try_it_out_enabled(gateway.simulated))
+}
+
+/// Swagger UI's page with a line above it that says where a push would go, in words and colour.
+fn with_destination(page: &[u8], gateway: &Gateway) -> String {
+    let url = html! { code { (gateway.url) } };
+    let banner = html! {
+        style { (PreEscaped(STYLE)) }
+        @if gateway.simulated {
+            p.destination.simulated {
+                "Pushes go to " (url) " on this machine, where simulated gateways run. 推送发往本机的网关（模拟网关）。"
+            }
+        } @else {
+            p.destination.real {
+                strong { "Every push from this page is real. " } "It goes to " (url) ". "
+                strong { "本页的每次推送都会真实发往上述网关。" }
+            }
+        }
+    };
+    let body = format!("<body>{}", banner.into_string());
+    String::from_utf8_lossy(page).replacen("<body>", &body, 1)
+}
+
+/// The line's colours, and what makes the page fit a phone.
+const STYLE: &str = "\
+.destination{position:sticky;top:0;z-index:2;margin:0;padding:.75rem 1.25rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}\
+.simulated{background:#dff5e7;color:#0f4a2a}\
+.real{background:#fde3e3;color:#7a1212;border-bottom:3px solid #9b1c1c}\
+@media(max-width:40rem){.swagger-ui .wrapper{padding:0 .5rem}\
+.swagger-ui .opblock .opblock-summary-path,.swagger-ui .opblock .opblock-summary-description{max-width:100%;\
+word-break:break-word}.swagger-ui .opblock-summary{flex-wrap:wrap}\
+.swagger-ui table.parameters,.swagger-ui table.parameters tbody,.swagger-ui table.parameters tr,\
+.swagger-ui table.parameters td{display:block;width:auto}.swagger-ui table.parameters thead{display:none}\
+.swagger-ui .responses-table .response-col_status{padding-right:.5rem}\
+.swagger-ui .parameters-col_description input,.swagger-ui select{max-width:100%;width:100%}}";
 
 /// Whether the client reads gzip, RFC 9110 section 12.5.3. One that says nothing is given what everyone can read.
 fn accepts_gzip(request: &HttpRequest) -> bool {

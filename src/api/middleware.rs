@@ -2,14 +2,16 @@
 //! every error, a panic included, is rendered as a problem.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use actix_web::http::uri::Authority;
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -47,24 +49,46 @@ pub async fn middleware(
         request.head_mut().method = Method::GET;
     }
     let state = request.app_data::<Data<State>>().cloned();
+    let offers_upgrade = request.head().upgrade();
+    let foreign = state.as_ref().is_some_and(|state| state.only_loopback) && !is_loopback(request.head());
     // The request itself must not be held here: routing needs to be its only owner.
-    let answered = AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await;
+    let answered = AssertUnwindSafe(async {
+        if foreign {
+            return Ok(request.error_response(Problem::misdirected()));
+        }
+        next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+    });
+    let answered = answered.catch_unwind().await;
     let Ok(answered) = answered else {
         record(state.as_ref(), &context, UNMATCHED, &method, StatusCode::INTERNAL_SERVER_ERROR);
         // The line before this one says where.
         tracing::error!(request.id = context.request_id.as_str(), "a request failed in the bridge");
         return Err(Panicked { context, path: path.path().to_owned() }.into());
     };
-    let response = rendered(answered?.map_into_boxed_body(), &context);
+    let response = rendered(answered?, &context);
     let route = response.request().match_pattern();
     record(state.as_ref(), &context, route.as_deref().unwrap_or(UNMATCHED), &method, response.status());
     let mut response = response;
     let head = response.response_mut().head_mut();
     protect(head.headers_mut(), &context);
-    if state.is_some_and(|state| state.delivery.shared().lifecycle().phase() != Phase::Serving) {
+    let stopping = state.is_some_and(|state| state.delivery.shared().lifecycle().phase() != Phase::Serving);
+    if stopping || offers_upgrade {
         head.set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// Whether every host that a request names is this machine. A browser that was led here by a foreign name says so in `Host`
+/// (DNS rebinding).
+fn is_loopback(head: &RequestHead) -> bool {
+    let named = head.headers().get_all(HOST).map(|host| host.to_str().unwrap_or_default());
+    let mut hosts = named.chain(head.uri.authority().map(Authority::as_str));
+    hosts.all(|host| {
+        let Ok(authority) = host.parse::<Authority>() else { return false };
+        let name = authority.host().trim_start_matches('[').trim_end_matches([']', '.']);
+        name.eq_ignore_ascii_case("localhost")
+            || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+    })
 }
 
 /// A handler's problem as its whole answer; others as they are.

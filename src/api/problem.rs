@@ -112,7 +112,7 @@ fn errors_schema() -> RefOr<Schema> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemBody<'a> {
-    /// Names the kind of problem, and leads to its explanation.
+    /// Names the kind of problem, and leads to its explanation: one of [/problems](../problems).
     #[schema(value_type = ProblemType)]
     r#type: String,
     /// The kind in a few words, in the language that `Accept-Language` prefers.
@@ -211,6 +211,14 @@ impl Problem {
     pub fn shutting_down() -> Self {
         let detail = "This process is shutting down and accepts no more pushes; nothing was sent.";
         Self::new(Code::ShuttingDown, detail)
+    }
+
+    /// `misdirected_request` for a request that names another host.
+    #[must_use]
+    pub fn misdirected() -> Self {
+        let detail =
+            "Without callers this bridge answers on this machine alone, and the request's Host is another's.";
+        Self::new(Code::MisdirectedRequest, detail)
     }
 
     /// `method_not_allowed` for a method that a path does not have.

@@ -6,11 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use actix_web::rt::System;
 use reqwest::Method;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::http;
-use super::serve::{log_for_people, signals};
+use super::serve::log_for_people;
+use super::signals::signals;
 use crate::sandbox;
 use crate::server::{self, Application};
 use crate::settings::Settings;
@@ -31,72 +32,79 @@ pub(super) fn demo(bind: SocketAddr) -> Result<(), Failure> {
 }
 
 async fn run(bind: SocketAddr) -> Result<(), Failure> {
-    let gateway = server::listen((Ipv4Addr::LOCALHOST, 0).into())?;
-    let gateway_url = format!("http://{}/router/rest", gateway.local_addr()?);
+    let listener = server::listen((Ipv4Addr::LOCALHOST, 0).into())?;
+    let gateway = listener.local_addr()?;
     let config = sandbox::Config {
         app_key: APP_KEY.to_owned(),
         app_secret: APP_SECRET.into(),
         require_session: false,
     };
     let (stop, at_once) = signals()?;
-    // The gateway goes on until the last push is answered.
-    let (over, mut wait_over) = watch::channel(false);
-    let gateway = tokio::spawn(sandbox::serve(gateway, config, async move {
-        let _ = wait_over.wait_for(|over| *over).await;
+    // The gateway outlives the bridge, so that the last push is answered.
+    let (stop_sandbox, sandbox_stopped) = oneshot::channel();
+    let sandbox = tokio::spawn(sandbox::serve(listener, config, async {
+        let _ = sandbox_stopped.await;
     }));
 
-    let settings = settings(bind, &gateway_url).map_err(Failure::Refused)?;
-    let application = Application::build(&settings, listener(bind)?)?;
-    let address = application.address();
-    let shown = transcript(address, &gateway_url);
+    let settings = settings(bind, gateway).map_err(Failure::Refused)?;
+    let application = Application::build(&settings, listen_near(bind)?)?;
+    let example = show_example(application.address(), gateway);
     tokio::select! {
         ended = application.run_until_stopped(stop) => ended?,
         () = at_once => return Err("stopped at once by a second signal".into()),
-        Err(error) = shown => return Err(error),
+        Err(error) = example => return Err(error),
     }
-    over.send_replace(true);
-    Ok(gateway.await??)
+    let _ = stop_sandbox.send(());
+    Ok(sandbox.await??)
+}
+
+/// Where the sandbox answers calls.
+fn gateway_url(gateway: SocketAddr) -> String {
+    format!("http://{gateway}/router/rest")
 }
 
 /// What the demonstration is configured with, by the same variables that `serve` reads.
-fn settings(bind: SocketAddr, gateway_url: &str) -> Result<Settings, Vec<crate::settings::SettingProblem>> {
+fn settings(bind: SocketAddr, gateway: SocketAddr) -> Result<Settings, Vec<crate::settings::SettingProblem>> {
     let variables = [
         ("TOP_APP_KEY", APP_KEY),
         ("TOP_APP_SECRET", APP_SECRET),
-        ("TOP_GATEWAY_URL", gateway_url),
+        ("TOP_GATEWAY_URL", &gateway_url(gateway)),
         ("BRIDGE_BIND", &bind.to_string()),
         ("BRIDGE_ALLOW_ANONYMOUS", "true"),
     ];
     Settings::from_variables(variables.map(|(name, value)| (OsString::from(name), OsString::from(value))))
 }
 
-/// The wanted port, or a free one where that is taken: a demonstration should not fail for it.
-fn listener(bind: SocketAddr) -> io::Result<TcpListener> {
-    server::listen(bind).or_else(|error| {
-        let taken = error.kind() == io::ErrorKind::AddrInUse;
-        if taken { server::listen(SocketAddr::new(bind.ip(), 0)) } else { Err(error) }
-    })
+/// Listens on the wanted port, or on a free one where that is in use: a demonstration should not fail for it.
+fn listen_near(bind: SocketAddr) -> io::Result<TcpListener> {
+    match server::listen(bind) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => server::listen((bind.ip(), 0).into()),
+        listener => listener,
+    }
 }
 
 /// Makes the push through the bridge's own HTTP face and prints it, then what to try next.
-async fn transcript(address: SocketAddr, gateway_url: &str) -> Result<(), Failure> {
+async fn show_example(bridge: SocketAddr, gateway: SocketAddr) -> Result<(), Failure> {
     let path = format!("/mediations/{CASE_ID}/result");
-    let answer = http::ask(address, Method::POST, &path, Some(RESULT)).await?;
+    let answer = http::ask(bridge, Method::POST, &path, Some(RESULT)).await?;
     let mut out = io::stdout().lock();
     write!(
         out,
         "\nBridge and simulated TOP gateway, with made-up credentials; nothing leaves this machine.\n\n\
-         POST http://{address}{path}\nContent-Type: application/json\n\n{RESULT}\n\n\
+         POST http://{bridge}{path}\nContent-Type: application/json\n\n{RESULT}\n\n\
          {}\n\n{}\n\n\
          Try it yourself:\n\n\
-         curl -i -H 'Content-Type: application/json' -d '{RESULT}' http://{address}{path}\n\n\
-         Swagger UI         http://{address}/swagger-ui/\n\
-         OpenAPI document   http://{address}/openapi.json\n\
-         problems           http://{address}/problems\n\
-         simulated gateway  {gateway_url}\n\n\
-         A case id such as sandbox-rejected or sandbox-hang in place of {CASE_ID} shows what can go wrong; the README \
-         lists them all.\nCtrl-C stops.\n",
-        answer.status, answer.body,
+         curl -i -H 'Content-Type: application/json' -d '{RESULT}' http://{bridge}{path}\n\n\
+         Swagger UI         http://{bridge}/swagger-ui/\n\
+         OpenAPI document   http://{bridge}/openapi.json\n\
+         problems           http://{bridge}/problems\n\
+         simulated gateway  {}\n\
+         what can go wrong  http://{gateway}/sandbox/scenarios\n\n\
+         The last one lists case ids such as sandbox-rejected or sandbox-hang: in place of {CASE_ID}, each shows one \
+         problem.\nCtrl-C stops.\n",
+        answer.status,
+        answer.body,
+        gateway_url(gateway),
     )?;
     Ok(out.flush()?)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::settings::SettingProblem;
+use crate::telemetry::chain;
 
 /// The exit code for a refused configuration, `EX_CONFIG` of sysexits.h.
 const REFUSED: u8 = 78;
@@ -42,15 +43,7 @@ impl fmt::Display for Failure {
                 writeln!(f, "mediation-bridge: the configuration is refused, {count} problem{s}:")?;
                 problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))
             }
-            Self::Other(error) => {
-                write!(f, "mediation-bridge: {error}")?;
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    write!(f, ": {error}")?;
-                    cause = error.source();
-                }
-                writeln!(f)
-            }
+            Self::Other(error) => writeln!(f, "mediation-bridge: {}", chain(error.as_ref())),
         }
     }
 }

@@ -1,19 +1,20 @@
 //! `serve` and `sandbox`: run until a signal comes.
 
-use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
 use actix_web::rt::System;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::failure::Failure;
+use super::signals::signals;
+use crate::delivery::idempotency::{Redis, Store};
 use crate::sandbox;
 use crate::server::{self, Application};
 use crate::settings::{IdempotencyStore, LogFilter, LogFormat, Settings};
-use crate::telemetry::{self, Log};
+use crate::telemetry::{self, Log, chain};
+use crate::version::{COMMIT, VERSION};
 
 /// Runs the bridge as the environment says.
 pub(super) fn serve() -> Result<(), Failure> {
@@ -30,7 +31,8 @@ pub(super) fn serve() -> Result<(), Failure> {
         let listener = server::listen(settings.bridge_bind).map_err(|error| taken(settings.bridge_bind, &error))?;
         let application = Application::build(&settings, listener)?;
         tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
+            version = VERSION,
+            commit = COMMIT,
             address = %application.address(),
             gateway = %settings.top_gateway_url,
             workers = settings.bridge_workers,
@@ -45,6 +47,9 @@ pub(super) fn serve() -> Result<(), Failure> {
             IdempotencyStore::Redis => "keys are kept in Redis, shared by all replicas that use it",
         };
         tracing::info!(ttl = ?settings.bridge_idempotency_ttl, "Idempotency-Key: {keys}");
+        if let Some(Store::Redis(redis)) = server::key_store(&settings) {
+            tokio::spawn(warn_without(redis));
+        }
         let (stop, at_once) = signals()?;
         tokio::select! {
             ended = application.run_until_stopped(stop) => Ok(ended?),
@@ -53,13 +58,25 @@ pub(super) fn serve() -> Result<(), Failure> {
     })
 }
 
+/// Warns where Redis cannot be used at the start. Pushes without a key need none, and it may come later.
+async fn warn_without(redis: Redis) {
+    if let Err(error) = redis.check().await {
+        tracing::warn!(
+            "{}: pushes that carry an Idempotency-Key are refused until it can be used",
+            chain(&error)
+        );
+    }
+}
+
 /// Runs the simulated gateway.
 pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), Failure> {
     let _log = log_for_people(&io::stdout())?;
     System::new().block_on(async {
         let listener = server::listen(bind).map_err(|error| taken(bind, &error))?;
+        let address = listener.local_addr()?;
         tracing::info!(
-            url = format!("http://{}/router/rest", listener.local_addr()?),
+            url = format!("http://{address}/router/rest"),
+            scenarios = format!("http://{address}/sandbox/scenarios"),
             app_key = config.app_key,
             "the simulated gateway is listening; point TOP_GATEWAY_URL at it"
         );
@@ -70,33 +87,8 @@ pub(super) fn sandbox(bind: SocketAddr, config: sandbox::Config) -> Result<(), F
 
 /// Starts logging for a terminal.
 pub(super) fn log_for_people(output: &(impl AsFd + IsTerminal)) -> io::Result<Option<Log>> {
-    let targets =
-        Targets::new().with_default(LevelFilter::INFO).with_target("actix_server", LevelFilter::WARN);
+    let targets = Targets::new().with_default(LevelFilter::INFO);
     telemetry::init(&LogFilter(targets), LogFormat::Text, output)
-}
-
-/// Ready at the first SIGTERM or SIGINT, and at the second.
-pub(super) fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
-    let (first, mut wait_first) = tokio::sync::watch::channel(0_u32);
-    let mut wait_second = wait_first.clone();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            first.send_modify(|count| *count += 1);
-        }
-    });
-    let stop = async move {
-        // The sender lives as long as the process.
-        let _ = wait_first.wait_for(|count| *count >= 1).await;
-    };
-    let at_once = async move {
-        let _ = wait_second.wait_for(|count| *count >= 2).await;
-    };
-    Ok((stop, at_once))
 }
 
 /// Why an address cannot be listened on.

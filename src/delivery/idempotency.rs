@@ -29,12 +29,13 @@ use strum::{IntoStaticStr, VariantNames};
 use tokio::time::Instant;
 
 use super::outcome::Outcome;
+use crate::redis_url::RedisUrl;
 use crate::top::UpstreamDetails;
 pub use claim::{Acquired, Claim, Completed, Decision, Slot};
 use claim::{Lives, Settlement};
 pub use key::IdempotencyKey;
 pub use memory::Memory;
-pub use redis::{Redis, RedisAddress, StoreError};
+pub use redis::{Redis, StoreError};
 
 /// How long a claim outlives the deadline of its push: time to record the outcome, no more. A holder that died blocks its
 /// key until then.
@@ -54,7 +55,7 @@ pub enum Store {
     /// In this process.
     Memory(Arc<Memory>),
     /// Shared by replicas.
-    Redis(Box<Redis>),
+    Redis(Redis),
 }
 
 impl Store {
@@ -66,8 +67,8 @@ impl Store {
 
     /// A store in Redis; nothing is connected yet.
     #[must_use]
-    pub fn redis(address: RedisAddress) -> Self {
-        Self::Redis(Box::new(Redis::new(address)))
+    pub fn redis(url: RedisUrl) -> Self {
+        Self::Redis(Redis::new(url))
     }
 
     /// The same store for another worker: a connection belongs to one thread, so that no push wakes another.
@@ -75,7 +76,7 @@ impl Store {
     pub fn for_worker(&self) -> Self {
         match self {
             Self::Memory(memory) => Self::Memory(Arc::clone(memory)),
-            Self::Redis(redis) => Self::Redis(Box::new(redis.for_worker())),
+            Self::Redis(redis) => Self::Redis(redis.for_worker()),
         }
     }
 }
@@ -165,7 +166,9 @@ pub struct Completion<'a> {
 
 impl Completion<'_> {
     fn settlement(self, in_doubt: bool) -> Settlement {
-        let completed = |decision, upstream| {
+        // What the answer shows, and no more.
+        let completed = |decision, upstream: UpstreamDetails| {
+            let upstream = upstream.without_addresses();
             Settlement::Complete(Completed { decision, attempts: self.attempts, in_doubt, upstream })
         };
         match self.outcome {
@@ -173,7 +176,7 @@ impl Completion<'_> {
             Outcome::Accepted => {
                 completed(Decision::Accepted, UpstreamDetails { sub_msg: None, ..self.upstream.clone() })
             }
-            Outcome::Rejected => completed(Decision::Rejected, self.upstream.clone().without_addresses()),
+            Outcome::Rejected => completed(Decision::Rejected, self.upstream.clone()),
             Outcome::NotExecuted if !in_doubt => Settlement::Release,
             Outcome::NotExecuted | Outcome::Unknown => Settlement::MarkUnknown,
         }

@@ -1,32 +1,20 @@
-//! From a request to its reply: the route, the checks, the scenario, the line in the log.
+//! From a request to its response: route, method, checks, and the line in the log.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response};
+use hyper::{Method as Verb, Request, Response, StatusCode};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::Config;
-use super::checks;
-use super::envelope::{Envelope, Format};
-use super::fault::Fault;
+use super::answer::{Answer, Format, Refusal};
+use super::checks::{self, Config};
 use super::memory::Memory;
-use super::pages;
-use super::parameters::{Parameters, Unreadable};
-use super::perform::{Call, perform};
-use super::push::Push;
-use super::refusal::Refusal;
-use super::reply::{Page, Reply};
-use super::scenario::{DateHeader, Scenario};
+use super::parameters::Parameters;
+use super::push::{self, PUSH};
+use super::reply::{Fault, Page, Reply};
+use super::scenarios::{SCENARIOS, Scenario};
+use crate::gmt8::Gmt8;
 use crate::mediation::CaseId;
-
-/// Where TOP takes calls.
-pub(super) const REST: &str = "/router/rest";
-/// Where the sandbox tells how often a case was executed; the case id follows.
-const EXECUTIONS: &str = "/sandbox/executions/";
-
-/// Where the sandbox says that it lives, as the bridge does under the same path.
-const LIVEZ: &str = "/livez";
+use crate::top::time_get::TIME_GET;
 
 /// The gateway, shared by all connections.
 #[derive(Debug)]
@@ -35,100 +23,114 @@ pub(super) struct Gateway {
     memory: Memory,
 }
 
+/// A method that is simulated.
+#[derive(Debug, Clone, Copy)]
+enum Simulated {
+    Push,
+    TimeGet,
+}
+
+impl Simulated {
+    fn called_by(parameters: &Parameters) -> Result<Self, Refusal> {
+        match parameters.value("method") {
+            Some(name) if name == PUSH.name => Ok(Self::Push),
+            Some(name) if name == TIME_GET.name => Ok(Self::TimeGet),
+            Some(_) => Err(Refusal::new(22, "Invalid Method")),
+            None => Err(Refusal::new(21, "Missing Method")),
+        }
+    }
+
+    const fn needs_session(self) -> bool {
+        match self {
+            Self::Push => true,
+            Self::TimeGet => false,
+        }
+    }
+}
+
 impl Gateway {
     /// A gateway that remembers nothing yet.
     pub(super) fn new(config: Config) -> Self {
         Self { config, memory: Memory::default() }
     }
 
-    /// Answers one request, or asks for the connection to be broken.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Fault> {
+    /// Answers one request, or asks for its connection to be broken.
+    pub(super) async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Fault> {
         let path = request.uri().path();
-        if path == REST {
+        if path == "/router/rest" {
             return self.call(request).await;
         }
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        let case_id = path.strip_prefix(EXECUTIONS).and_then(|case_id| CaseId::parse(case_id).ok());
-        let page = match case_id {
-            Some(case_id) if reads => self.executions(&case_id),
-            None if reads && path == LIVEZ => Page::written(Format::Json, r#"{"status":"ok"}"#.to_owned()),
-            Some(_) | None => pages::NOT_FOUND,
-        };
-        Ok(page.response(Some(Timestamp::now())))
+        let reads = matches!(*request.method(), Verb::GET | Verb::HEAD);
+        let page = self.page(path).filter(|_| reads);
+        let not_found = Page::html(StatusCode::NOT_FOUND, "<html><h1>404 Not Found</h1></html>\n");
+        Ok(page.unwrap_or(not_found).response(Some(Timestamp::now())))
+    }
+
+    /// What the sandbox says about itself.
+    fn page(&self, path: &str) -> Option<Page> {
+        match path {
+            // The bridge has the same path: one health check fits both.
+            "/livez" => Some(Page::ok(Format::Json.content_type(), r#"{"status":"ok"}"#.to_owned())),
+            "/sandbox/scenarios" => Some(Page::ok("text/plain;charset=UTF-8", list())),
+            _ => {
+                let case_id = CaseId::parse(path.strip_prefix("/sandbox/executions/")?).ok()?;
+                let executions = self.memory.executions(&case_id);
+                let body = format!(r#"{{"case_id":"{case_id}","executions":{executions}}}"#);
+                Some(Page::ok(Format::Json.content_type(), body))
+            }
+        }
     }
 
     async fn call(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Fault> {
-        let takes = matches!(*request.method(), Method::GET | Method::POST);
-        let parameters = if takes {
-            Parameters::read(request).await
-        } else {
-            Err(Unreadable::Refused(Refusal::new(9, "Http Action Not Allowed")))
-        };
         let request_id = request_id();
-        let now = Timestamp::now();
-        let parameters = match parameters {
+        let read = match *request.method() {
+            Verb::GET | Verb::POST => Parameters::read(request).await,
+            _ => Err(Refusal::new(9, "Http Action Not Allowed").into()),
+        };
+        let parameters = match read {
             Ok(parameters) => parameters,
-            Err(unreadable) => {
-                let reply = reply_to(unreadable);
-                tracing::info!(request_id, outcome = %reply, "the sandbox took a call that it could not read");
-                return Ok(reply.page(Format::Xml, &request_id)?.response(Some(now)));
+            Err(reply) => {
+                tracing::info!(request_id, outcome = %reply, "the sandbox answered a call that it could not read");
+                return reply.respond(Format::Xml, &request_id, Some(Timestamp::now()));
             }
         };
-        let case_id = Push::claimed_case(&parameters);
+        let case_id = push::claimed_case(&parameters);
         let scenario = Scenario::of(case_id.as_ref());
-        let reply = self.judge(&parameters, scenario, now, &request_id).await;
+        let reply = self.judge(&parameters, scenario, &request_id).await.unwrap_or_else(Reply::from);
         let case_id = case_id.as_ref().map(CaseId::as_str);
-        tracing::info!(case_id, request_id, outcome = %reply, "the sandbox took a call");
-        let date = match scenario.date() {
-            DateHeader::Ahead(ahead) => Some(Timestamp::now() + ahead),
-            DateHeader::Missing => None,
-        };
-        Ok(reply.page(Format::asked_for(&parameters), &request_id)?.response(date))
+        tracing::info!(case_id, request_id, outcome = %reply, "the sandbox answered a call");
+        let date = scenario.date_ahead().map(|ahead| Timestamp::now() + ahead);
+        reply.respond(parameters.format(), &request_id, date)
     }
 
-    /// Every check in TOP's order, and the scenario when all are passed. A ban comes before the business
-    /// parameter: access control stands in front of the back end.
+    /// Every check in TOP's order, and what the method answers when all are passed.
     async fn judge(
         &self,
         parameters: &Parameters,
         scenario: &Scenario,
-        now: Timestamp,
         request_id: &str,
-    ) -> Reply {
-        let judged = checks::check(&self.config, parameters, now + scenario.clock_ahead());
-        let banned = |()| match self.memory.ban_left(Instant::now()) {
-            Some(seconds) => Err(Refusal::banned(seconds)),
-            None => Push::read(parameters),
-        };
-        match judged.and_then(banned) {
-            Ok(push) => {
-                let session = parameters.value("session").unwrap_or_default();
-                let call = Call { push: &push, app_key: &self.config.app_key, session, request_id };
-                perform(scenario, &call, &self.memory).await
+    ) -> Result<Reply, Refusal> {
+        let method = Simulated::called_by(parameters)?;
+        let now = Timestamp::now();
+        checks::check(&self.config, parameters, now + scenario.clock_ahead())?;
+        if method.needs_session() {
+            checks::check_session(&self.config, parameters)?;
+        }
+        match method {
+            Simulated::Push => push::answer(parameters, scenario, request_id, &self.memory).await,
+            Simulated::TimeGet => {
+                let time = Gmt8::at(now).to_string();
+                Ok(Answer::success(TIME_GET, vec![("time", time.into())]).into())
             }
-            Err(refusal) => refused(refusal),
         }
     }
-
-    fn executions(&self, case_id: &CaseId) -> Page {
-        let executions = self.memory.executions(case_id);
-        let body = format!(r#"{{"case_id":"{case_id}","executions":{executions}}}"#);
-        Page::written(Format::Json, body)
-    }
 }
 
-/// A refusal as a reply.
-pub(super) fn refused(refusal: Refusal) -> Reply {
-    Reply::Refused(refusal.code, Envelope::refused(refusal))
-}
-
-fn reply_to(unreadable: Unreadable) -> Reply {
-    match unreadable {
-        Unreadable::TooLarge => Reply::Page(pages::TOO_LARGE),
-        Unreadable::TooSlow => Reply::Page(pages::TIME_OUT),
-        Unreadable::Broken => Reply::Break(Fault::Close),
-        Unreadable::Refused(refusal) => refused(refusal),
-    }
+/// The scenarios as a table for a terminal; the case id comes first, for a loop in a shell.
+fn list() -> String {
+    let line =
+        |Scenario { case_id, problem, does, .. }: &Scenario| format!("{case_id:<31} {problem:<17} {does}\n");
+    SCENARIOS.iter().map(line).collect()
 }
 
 /// Random, of the kind that TOP's are: small letters and digits.

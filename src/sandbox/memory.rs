@@ -1,6 +1,6 @@
-//! What the sandbox remembers between calls: executions, a ban that is meant, and whose turn it is.
+//! What the sandbox remembers between calls: how often each case was pushed and executed, and a ban that it keeps.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,47 +8,57 @@ use tokio::time::Instant;
 
 use crate::mediation::CaseId;
 
-/// The most cases whose executions are counted; of more, the one that was executed first is forgotten.
+/// The most cases that are remembered; of more, the one that was pushed first is forgotten.
 const MAX_CASES: usize = 100_000;
 
 /// What is remembered, shared by all connections.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Remembered>);
+pub(super) struct Memory(Mutex<State>);
 
 #[derive(Debug, Default)]
-struct Remembered {
-    executions: HashMap<CaseId, u64>,
-    /// The cases above, in the order of their first execution.
+struct State {
+    cases: HashMap<CaseId, Counts>,
+    /// The cases above, in the order of their first push.
     order: VecDeque<CaseId>,
     banned_until: Option<Instant>,
-    /// The cases that were refused and are to be accepted the next time. Only cases of the scenario table get
-    /// here, so it stays small.
-    refused: HashSet<CaseId>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    pushes: u64,
+    executions: u64,
 }
 
 impl Memory {
-    /// Counts one execution of a case.
+    /// Counts a push of a case, and returns how many there were before.
+    pub(super) fn count_push(&self, case_id: &CaseId) -> u64 {
+        let mut state = self.lock();
+        if !state.cases.contains_key(case_id) {
+            state.order.push_back(case_id.clone());
+            if state.order.len() > MAX_CASES
+                && let Some(oldest) = state.order.pop_front()
+            {
+                state.cases.remove(&oldest);
+            }
+        }
+        let counts = state.cases.entry(case_id.clone()).or_default();
+        counts.pushes += 1;
+        counts.pushes - 1
+    }
+
+    /// Counts an execution of a case that was pushed.
     pub(super) fn count_execution(&self, case_id: &CaseId) {
-        let mut remembered = self.lock();
-        if let Some(executions) = remembered.executions.get_mut(case_id) {
-            *executions += 1;
-            return;
+        if let Some(counts) = self.lock().cases.get_mut(case_id) {
+            counts.executions += 1;
         }
-        if remembered.order.len() >= MAX_CASES
-            && let Some(oldest) = remembered.order.pop_front()
-        {
-            remembered.executions.remove(&oldest);
-        }
-        remembered.order.push_back(case_id.clone());
-        remembered.executions.insert(case_id.clone(), 1);
     }
 
     /// How often a case was executed, as far as it is remembered.
     pub(super) fn executions(&self, case_id: &CaseId) -> u64 {
-        self.lock().executions.get(case_id).copied().unwrap_or(0)
+        self.lock().cases.get(case_id).map_or(0, |counts| counts.executions)
     }
 
-    /// Bans every call for so long.
+    /// Bans every push for so long.
     pub(super) fn ban(&self, now: Instant, length: Duration) {
         self.lock().banned_until = Some(now + length);
     }
@@ -60,18 +70,8 @@ impl Memory {
         (seconds > 0).then_some(seconds)
     }
 
-    /// Whether it is this case's turn to be refused: the first time and every second time after it.
-    pub(super) fn refuses_in_turn(&self, case_id: &CaseId) -> bool {
-        let mut remembered = self.lock();
-        let accepts = remembered.refused.remove(case_id);
-        if !accepts {
-            remembered.refused.insert(case_id.clone());
-        }
-        !accepts
-    }
-
-    /// Whatever a panic elsewhere left behind is still a count or an instant.
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is valid at every moment, also where a holder panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -80,19 +80,23 @@ impl Memory {
 mod tests {
     use super::*;
 
-    fn case(number: usize) -> CaseId {
-        CaseId::parse(&number.to_string()).unwrap()
-    }
-
     #[test]
-    fn executions_are_counted_and_the_oldest_case_is_forgotten() {
+    fn pushes_and_executions_are_counted_and_the_oldest_case_is_forgotten() {
+        let case = |number: usize| CaseId::parse(&number.to_string()).unwrap();
         let memory = Memory::default();
-        (0..MAX_CASES).for_each(|number| memory.count_execution(&case(number)));
+        memory.count_execution(&case(0));
+        assert_eq!(memory.executions(&case(0)), 0, "a case that was never pushed");
+        for number in 0..MAX_CASES {
+            assert_eq!(memory.count_push(&case(number)), 0);
+            memory.count_execution(&case(number));
+        }
+        assert_eq!(memory.count_push(&case(1)), 1);
         memory.count_execution(&case(1));
         assert_eq!([0, 1].map(|number| memory.executions(&case(number))), [1, 2]);
-        memory.count_execution(&case(MAX_CASES));
-        assert_eq!([0, 1, MAX_CASES].map(|number| memory.executions(&case(number))), [0, 2, 1]);
-        assert_eq!(memory.lock().executions.len(), MAX_CASES);
+        memory.count_push(&case(MAX_CASES));
+        assert_eq!([0, 1, MAX_CASES].map(|number| memory.executions(&case(number))), [0, 2, 0]);
+        let state = memory.lock();
+        assert_eq!((state.cases.len(), state.order.len()), (MAX_CASES, MAX_CASES));
     }
 
     #[test]
@@ -105,12 +109,5 @@ mod tests {
         for (milliseconds, left) in table {
             assert_eq!(memory.ban_left(now + Duration::from_millis(milliseconds)), left, "{milliseconds}");
         }
-    }
-
-    #[test]
-    fn turns_alternate_case_by_case() {
-        let memory = Memory::default();
-        let turns = [1, 1, 2, 1, 2, 2].map(|number| memory.refuses_in_turn(&case(number)));
-        assert_eq!(turns, [true, false, true, true, false, true]);
     }
 }

@@ -1,54 +1,103 @@
-//! Judges the business parameter `req`: one JSON object as text, the documented members.
+//! The push: what `req` must hold, and what the case id makes the sandbox do with it.
 //!
-//! Every documented member is a string. TOP's page tells no lengths, so none are judged; the case id alone has
-//! to be one that can be counted and logged. Members that the page does not know are ignored, as TOP's mapping
-//! ignores them. A `null` is refused: whether TOP takes it is unknown, leaving the member out is right for sure.
+//! Every documented member is a string. TOP's page gives no lengths, so none are checked; only the case id has to be
+//! one that can be counted and logged. Undocumented members are ignored, as TOP's mapping ignores them. A `null` is
+//! refused: whether TOP accepts it is unknown, and leaving the member out is right in any case.
 
+use html_escape::encode_safe;
 use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep};
 
-use super::parameters::Parameters;
-use super::refusal::Refusal;
-use super::wall_clock;
+use super::answer::{Answer, Format, Member, Refusal};
+use super::memory::Memory;
+use super::parameters::{Parameters, parse_time};
+use super::reply::{Page, Reply};
+use super::scenarios::{Act, Odd, Scenario};
 use crate::mediation::CaseId;
+use crate::top::Method;
 
-/// What the sandbox needs to know of a push.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Push {
-    /// The case, which chooses the scenario.
-    pub(super) case_id: CaseId,
-    /// The mediator's name, or nothing.
-    pub(super) mediator_name: String,
-    /// The mediator's telephone number, or nothing.
-    pub(super) mediator_phone: String,
-    /// What was said, or nothing.
-    pub(super) content: String,
+/// The method.
+pub(super) const PUSH: Method = Method {
+    name: "alibaba.jym.servicecenter.mediation.result.push",
+    success_root: "alibaba_jym_servicecenter_mediation_result_push_response",
+};
+
+/// More bytes than any client should read.
+const OVERSIZED: usize = 2 << 20;
+
+/// A valid `req`.
+struct Push {
+    case_id: CaseId,
+    members: Map<String, Value>,
+}
+
+/// Answers a push that passed every common check. A ban comes before `req`: access control is in front of the back end.
+pub(super) async fn answer(
+    parameters: &Parameters,
+    scenario: &Scenario,
+    request_id: &str,
+    memory: &Memory,
+) -> Result<Reply, Refusal> {
+    if let Some(seconds) = memory.ban_left(Instant::now()) {
+        return Err(Refusal::banned(seconds));
+    }
+    let push = Push::parse(parameters)?;
+    let earlier = memory.count_push(&push.case_id);
+    if let Some(refusal) = scenario.refusal_in_turn(earlier) {
+        return Err(refusal.clone());
+    }
+    // Before anything is waited for: a caller that hangs up cannot undo an execution.
+    if scenario.executes {
+        memory.count_execution(&push.case_id);
+    }
+    match &scenario.act {
+        Act::Accept | Act::AcceptEverySecond(_) | Act::AcceptByClockAhead(_) => Ok(accepted(None).into()),
+        Act::AcceptAfter(delay) => {
+            sleep(*delay).await;
+            Ok(accepted(None).into())
+        }
+        Act::Conclude { result, is_success, state_code, message } => {
+            Ok(concluded(*result, *is_success, state_code, Some((*message).into())).into())
+        }
+        Act::Odd(odd) => Ok(oddly(*odd, request_id)),
+        Act::Refuse(refusal) | Act::ExecuteOnce { first: refusal, .. } => {
+            Err(quoting(refusal, parameters, &push))
+        }
+        Act::RefuseTimestamp(_) => Err(Refusal::TIMESTAMP),
+        Act::Ban { length, is_kept } => {
+            if *is_kept {
+                memory.ban(Instant::now(), *length);
+            }
+            Err(Refusal::banned(length.as_secs()))
+        }
+        Act::Page(page) => Ok(Reply::Page(page.clone())),
+        Act::Break(fault) => Ok(Reply::Fault(*fault)),
+    }
+}
+
+/// The case of a call that is not checked yet, if it can be made out.
+pub(super) fn claimed_case(parameters: &Parameters) -> Option<CaseId> {
+    let req: Value = serde_json::from_str(parameters.value("req")?).ok()?;
+    CaseId::parse(req.get("mediation_case_id")?.as_str()?).ok()
 }
 
 impl Push {
-    /// Judges `req`.
-    pub(super) fn read(parameters: &Parameters) -> Result<Self, Refusal> {
-        let text = parameters.value("req").ok_or_else(|| Refusal::missing("req"))?;
-        let Ok(Value::Object(members)) = serde_json::from_str(text) else {
+    fn parse(parameters: &Parameters) -> Result<Self, Refusal> {
+        let req = parameters.value("req").ok_or_else(|| Refusal::missing("req"))?;
+        let Ok(Value::Object(members)) = serde_json::from_str(req) else {
             return Err(Refusal::invalid("req", "must be a JSON object"));
         };
         required(&members, "result")?;
         let case_id = CaseId::parse(required(&members, "mediation_case_id")?).map_err(|_| {
             Refusal::invalid("mediation_case_id", "must be 1 to 64 of letters, digits, _ and -")
         })?;
-        optional(&members, "work_number")?;
-        let completed_time = optional(&members, "completed_time")?;
-        if completed_time.is_some_and(|time| wall_clock::read(time).is_none()) {
+        if optional(&members, "completed_time")?.is_some_and(|time| parse_time(time).is_none()) {
             return Err(Refusal::invalid("completed_time", "must be yyyy-MM-dd HH:mm:ss"));
         }
-        let text = |name| optional(&members, name).map(|text| text.unwrap_or_default().to_owned());
-        let (mediator_name, mediator_phone) = (text("mediator_name")?, text("mediator_phone")?);
-        Ok(Self { case_id, mediator_name, mediator_phone, content: text("content")? })
-    }
-
-    /// The case of a call that has not been judged, if it can be made out.
-    pub(super) fn claimed_case(parameters: &Parameters) -> Option<CaseId> {
-        let req: Value = serde_json::from_str(parameters.value("req")?).ok()?;
-        CaseId::parse(req.get("mediation_case_id")?.as_str()?).ok()
+        for name in ["work_number", "mediator_name", "mediator_phone", "content"] {
+            optional(&members, name)?;
+        }
+        Ok(Self { case_id, members })
     }
 }
 
@@ -62,55 +111,44 @@ fn optional<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'
     members.get(name).map(text).transpose()
 }
 
-#[cfg(test)]
-mod tests {
-    use form_urlencoded::Serializer;
-    use hyper::body::Bytes;
+/// What the back end says of a push.
+fn concluded(result: bool, is_success: bool, state_code: &str, message: Option<Value>) -> Answer {
+    let mut members: Vec<Member> =
+        vec![("result", result.into()), ("is_success", is_success.into()), ("state_code", state_code.into())];
+    members.extend(message.map(|message| ("extra_err_msg", message)));
+    Answer::success(PUSH, members)
+}
 
-    use super::*;
+fn accepted(message: Option<Value>) -> Answer {
+    concluded(true, true, "20000", message)
+}
 
-    async fn sent(req: &str) -> Parameters {
-        let query = Serializer::new(String::new()).append_pair("req", req).finish();
-        Parameters::parse(&query, "", Bytes::new()).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_full_push_is_read() {
-        let parameters = sent(
-            r#"{"mediation_case_id":"1","result":"success","work_number":"2","completed_time":"2025-11-17 00:00:00",
-            "mediator_name":"张三","mediator_phone":"138","content":"沟通\n","unknown":{}}"#,
-        )
-        .await;
-        let push = Push::read(&parameters).ok().unwrap();
-        assert_eq!(push.case_id.as_str(), "1");
-        assert_eq!([push.mediator_name, push.mediator_phone, push.content], ["张三", "138", "沟通\n"]);
-    }
-
-    #[tokio::test]
-    async fn what_is_wrong_is_named() {
-        let table = [
-            ("", "isv.missing-parameter:req"),
-            ("x", "isv.invalid-parameter:req"),
-            ("[]", "isv.invalid-parameter:req"),
-            ("{}", "isv.missing-parameter:result"),
-            (r#"{"mediation_case_id":"1","result":""}"#, "isv.missing-parameter:result"),
-            (r#"{"mediation_case_id":"1","result":1}"#, "isv.invalid-parameter:result"),
-            (r#"{"result":"a"}"#, "isv.missing-parameter:mediation_case_id"),
-            (r#"{"result":"a","mediation_case_id":1}"#, "isv.invalid-parameter:mediation_case_id"),
-            (r#"{"result":"a","mediation_case_id":"a b"}"#, "isv.invalid-parameter:mediation_case_id"),
-            (r#"{"result":"a","mediation_case_id":"1","content":null}"#, "isv.invalid-parameter:content"),
-            (
-                r#"{"result":"a","mediation_case_id":"1","completed_time":"2025-11-17T00:00:00"}"#,
-                "isv.invalid-parameter:completed_time",
-            ),
-            (
-                r#"{"result":"a","mediation_case_id":"1","completed_time":""}"#,
-                "isv.invalid-parameter:completed_time",
-            ),
-        ];
-        for (req, sub_code) in table {
-            let refusal = Push::read(&sent(req).await).err().unwrap();
-            assert_eq!(refusal.sub_code.as_deref(), Some(sub_code), "{req}");
+fn oddly(odd: Odd, request_id: &str) -> Reply {
+    match odd {
+        Odd::Xml => {
+            let body = accepted(None).write(Format::Xml, request_id);
+            Reply::Page(Page::ok(Format::Xml.content_type(), body))
+        }
+        Odd::NoBooleans => Answer::success(PUSH, vec![("state_code", "20000".into())]).into(),
+        Odd::Oversized => accepted(Some("x".repeat(OVERSIZED).into())).into(),
+        Odd::Strings => {
+            let root = PUSH.success_root;
+            let body = format!(
+                "\u{feff}{{\"{root}\":{{\"result\":\"true\",\"is_success\":\"True\",\"state_code\":20000,\
+                 \"extra_err_msg\":\"raw line\nbreak and \u{1}\",\"sub_code_type\":null,\
+                 \"request_id\":\"{request_id}\"}}}}"
+            );
+            Reply::Page(Page::ok(Format::Json.content_type(), body))
         }
     }
+}
+
+/// The same refusal with what its text quotes of the call, HTML-escaped as TOP does.
+fn quoting(refusal: &Refusal, parameters: &Parameters, push: &Push) -> Refusal {
+    let value = |name: &str| parameters.value(name).or_else(|| push.members.get(name)?.as_str());
+    ["app_key", "session", "mediator_name", "mediator_phone", "content"]
+        .into_iter()
+        .fold(refusal.clone(), |refusal, name| {
+            refusal.quoting(name, &encode_safe(value(name).unwrap_or_default()))
+        })
 }

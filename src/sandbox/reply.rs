@@ -1,96 +1,162 @@
-//! What goes back for a call, and how it becomes an HTTP response.
+//! What goes back over a connection: an answer of TOP, a page of something else, or a fault below HTTP.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::SystemTime;
+use std::io;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, LOCATION};
+use hyper::header::{DATE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use super::envelope::{Envelope, Format};
-use super::fault::Fault;
+use super::answer::{Answer, Format, Refusal};
+
+/// How long a connection without an answer is held; callers give up long before.
+const GIVE_UP: Duration = Duration::from_mins(1);
 
 /// What a call gets.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// TOP took the push, or says that its back end did not.
-    Concluded(Envelope),
-    /// TOP refuses, with this code.
-    Refused(u16, Envelope),
-    /// HTTP that is none of TOP's own answers in the format that was asked for.
+    /// TOP's own answer, in the format that was asked for.
+    Answer(Answer),
+    /// Any other HTTP answer.
     Page(Page),
-    /// No HTTP answer at all.
-    Break(Fault),
+    /// No HTTP answer.
+    Fault(Fault),
 }
 
-/// Any HTTP answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Reply {
+    /// The HTTP response, with a `Date` header where there is a time to show, or the fault instead of one.
+    pub(super) fn respond(
+        self,
+        format: Format,
+        request_id: &str,
+        date: Option<Timestamp>,
+    ) -> Result<Response<Full<Bytes>>, Fault> {
+        match self {
+            Self::Answer(answer) => {
+                let body = answer.write(format, request_id);
+                Ok(Page::ok(format.content_type(), body).response(date))
+            }
+            Self::Page(page) => Ok(page.response(date)),
+            Self::Fault(fault) => Err(fault),
+        }
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self::Answer(refusal.into())
+    }
+}
+
+/// What the log says of it.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => match answer.code() {
+                Some(code) => write!(f, "code {code}"),
+                None => f.write_str("success root"),
+            },
+            Self::Page(page) => write!(f, "HTTP {}", page.status.as_u16()),
+            Self::Fault(fault) => write!(f, "{fault}"),
+        }
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone)]
 pub(super) struct Page {
-    /// The status line.
-    pub(super) status: StatusCode,
-    /// The `Content-Type`, if there is one.
-    pub(super) content_type: Option<&'static str>,
-    /// The `Location`, if there is one.
-    pub(super) location: Option<&'static str>,
-    /// The body.
-    pub(super) body: Cow<'static, str>,
+    status: StatusCode,
+    header: Option<(&'static str, &'static str)>,
+    body: Cow<'static, str>,
 }
 
 impl Page {
+    /// HTTP 200 without a body.
+    pub(super) const EMPTY: Self = Self { status: StatusCode::OK, header: None, body: Cow::Borrowed("") };
+
     /// A page of a web server or proxy.
     pub(super) const fn html(status: StatusCode, body: &'static str) -> Self {
-        Self { status, content_type: Some("text/html"), location: None, body: Cow::Borrowed(body) }
+        Self { status, header: Some(("content-type", "text/html")), body: Cow::Borrowed(body) }
     }
 
-    /// A whole answer in a format.
-    pub(super) const fn written(format: Format, body: String) -> Self {
-        let content_type = Some(format.content_type());
-        Self { status: StatusCode::OK, content_type, location: None, body: Cow::Owned(body) }
+    /// A redirect.
+    pub(super) const fn redirect(location: &'static str) -> Self {
+        Self { status: StatusCode::FOUND, header: Some(("location", location)), ..Self::EMPTY }
     }
 
-    /// The HTTP response, with a `Date` header where the server has a clock to show.
+    /// HTTP 200 with a body.
+    pub(super) fn ok(content_type: &'static str, body: String) -> Self {
+        Self { header: Some(("content-type", content_type)), body: body.into(), ..Self::EMPTY }
+    }
+
+    /// The HTTP response, with a `Date` header where there is a time to show.
     pub(super) fn response(self, date: Option<Timestamp>) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(self.body.into_owned()));
         *response.status_mut() = self.status;
-        let date = date.and_then(|now| SystemTime::try_from(now).ok()).map(httpdate::fmt_http_date);
-        let headers = [
-            (CONTENT_TYPE, self.content_type.map(HeaderValue::from_static)),
-            (LOCATION, self.location.map(HeaderValue::from_static)),
-            (DATE, date.and_then(|date| HeaderValue::try_from(date).ok())),
-        ];
-        for (name, value) in headers {
-            if let Some(value) = value {
-                response.headers_mut().insert(name, value);
-            }
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let date = date.and_then(|date| SystemTime::try_from(date).ok()).map(httpdate::fmt_http_date);
+        if let Some(date) = date.and_then(|date| HeaderValue::try_from(date).ok()) {
+            response.headers_mut().insert(DATE, date);
         }
         response
     }
 }
 
-impl Reply {
-    /// Writes TOP's own answers as `format` asks.
-    pub(super) fn page(self, format: Format, request_id: &str) -> Result<Page, Fault> {
-        match self {
-            Self::Concluded(envelope) | Self::Refused(_, envelope) => {
-                Ok(Page::written(format, envelope.render(format, request_id)))
-            }
-            Self::Page(page) => Ok(page),
-            Self::Break(fault) => Err(fault),
+/// How a connection ends instead of an HTTP answer.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("{end:?} after {} bytes", sent.len())]
+pub(super) struct Fault {
+    /// What is written first.
+    pub(super) sent: &'static [u8],
+    /// What follows.
+    pub(super) end: End,
+}
+
+/// The end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// FIN.
+    Close,
+    /// RST.
+    Reset,
+    /// Nothing, until the caller gives up.
+    Hang,
+}
+
+impl Fault {
+    /// Commits the fault on the socket that the request came from.
+    pub(super) async fn commit(self, mut socket: TcpStream) -> io::Result<()> {
+        socket.write_all(self.sent).await?;
+        match self.end {
+            End::Close => socket.shutdown().await,
+            // The socket is dropped next, which then resets the connection.
+            End::Reset => socket.set_zero_linger(),
+            End::Hang => hang(socket).await,
         }
     }
 }
 
-/// The outcome as it stands in the log: TOP's code, or what was done instead of answering.
-impl fmt::Display for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Concluded(_) => f.write_str("answered"),
-            Self::Refused(code, _) => write!(f, "{code}"),
-            Self::Page(page) => write!(f, "HTTP {}", page.status.as_u16()),
-            Self::Break(fault) => write!(f, "{fault:?}"),
-        }
-    }
+/// Keeps silent until the caller hangs up, at most [`GIVE_UP`].
+async fn hang(mut socket: TcpStream) -> io::Result<()> {
+    let mut ignored = [0; 1024];
+    let hung_up = async {
+        while socket.read(&mut ignored).await? > 0 {}
+        Ok(())
+    };
+    timeout(GIVE_UP, hung_up).await.unwrap_or(Ok(()))
 }

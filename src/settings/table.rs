@@ -12,6 +12,7 @@ use url::Url;
 use super::reader::Reader;
 use super::values::{self, Callers, IdempotencyStore, LogFilter, LogFormat};
 use super::variable::Variable;
+use crate::redis_url::RedisUrl;
 use crate::top::SignMethod;
 
 /// Makes of the rows what `envy` fills, the values, and the list for documents.
@@ -128,7 +129,7 @@ variables! {
     /// where `Idempotency-Key`s are kept: `off`, `memory` (one replica) or `redis` (several)
     BRIDGE_IDEMPOTENCY: bridge_idempotency, IdempotencyStore, with_default("memory"), values::idempotency_store;
     /// required with `BRIDGE_IDEMPOTENCY=redis`: `redis://[user:password@]host:port/db`, with TLS `rediss://…`
-    BRIDGE_REDIS_URL or BRIDGE_REDIS_URL_FILE: bridge_redis_url or bridge_redis_url_file, Option<SecretString>,
+    BRIDGE_REDIS_URL or BRIDGE_REDIS_URL_FILE: bridge_redis_url or bridge_redis_url_file, Option<RedisUrl>,
         optional, values::redis_url;
     /// how long the outcome of a push is remembered under its key
     BRIDGE_IDEMPOTENCY_TTL: bridge_idempotency_ttl, Duration, with_default("24h"), values::duration;

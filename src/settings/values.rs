@@ -13,6 +13,7 @@ use url::{Host, Url};
 
 use super::nearest::nearest;
 use super::reader::Parsed;
+use crate::redis_url::{NoRedisUrl, RedisUrl};
 use crate::top::SignMethod;
 
 /// The longest duration: a year. Beyond it a typing mistake is likelier than a wish.
@@ -219,20 +220,10 @@ pub(super) fn proxy_url(text: &str) -> Parsed<SecretString> {
     }
 }
 
-pub(super) fn redis_url(text: &str) -> Parsed<SecretString> {
-    let usable = |url: &Url| {
-        let database = url.path().trim_start_matches('/');
-        let numbered = database.is_empty() || database.parse::<u16>().is_ok();
-        let wildcard = matches!(url.host_str(), Some("0.0.0.0" | "[::]"));
-        !wildcard && numbered && url.query().is_none() && url.fragment().is_none()
-    };
+pub(super) fn redis_url(text: &str) -> Parsed<RedisUrl> {
     match not_a_secret(text) {
         Some(why) => only(why),
-        None if url(text, &["redis", "rediss"]).is_some_and(|url| usable(&url)) => Ok(text.into()),
-        None => only(format!(
-            "must be a URL such as redis://host:6379/0 or rediss://user:password@host:6380/0, without query and \
-             fragment{PERCENT_ENCODE}"
-        )),
+        None => text.parse().or_else(|form: NoRedisUrl| only(form.to_string())),
     }
 }
 
@@ -241,7 +232,8 @@ const PERCENT_ENCODE: &str =
     "; percent-encode special characters in user and password: # is %23, / is %2F, @ is %40, % is %25";
 
 /// Whether a URL can only mean this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -1,6 +1,7 @@
 //! Where log lines go in the end, behind the queue of `tracing-appender`: writes many at once, repairs a line that was torn,
 //! counts what is lost, and says so in the log.
 
+use std::cell::RefCell;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -8,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// How long lines gather after the queue was empty: under load one write and one wake-up serve many lines, and a line that
 /// comes alone is written at once.
@@ -16,6 +18,34 @@ const GATHER: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(5);
 /// Lines are written when so many bytes of them are there, or when the queue is empty.
 const PIECE: usize = 64 << 10;
+
+thread_local! {
+    /// What the writing thread logs itself, while it does.
+    static OWN_LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Where lines are logged to: the queue.
+#[derive(Clone)]
+pub(super) struct Lines(pub(super) NonBlocking);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let own = OWN_LINES.with_borrow_mut(|own| own.as_mut().map(|own| own.extend_from_slice(line)));
+        own.map_or_else(|| self.0.write(line), |()| Ok(line.len()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// What the rest of the process knows of the writing thread. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -125,16 +155,20 @@ impl<W: Write> Output<W> {
         Ok(())
     }
 
-    /// Says how many lines are missing. The queue is empty now, so that this becomes the next line.
+    /// Says how many lines are missing: behind what is written, past the queue, which may be full again.
     fn tell_of_lost_lines(&mut self) {
         let lost = self.progress.lost();
-        if lost > self.told && !self.refusing {
-            tracing::warn!(
-                log.lines_dropped = lost - self.told,
-                "log lines are missing here: they were not read fast enough, or their output refused them"
-            );
-            self.told = lost;
+        if lost == self.told || self.refusing {
+            return;
         }
+        OWN_LINES.set(Some(Vec::new()));
+        tracing::warn!(
+            log.lines_dropped = lost - self.told,
+            "log lines are missing here: they were not read fast enough, or their output refused them"
+        );
+        self.pending.extend(OWN_LINES.take().unwrap_or_default());
+        self.told = lost;
+        self.write_pending();
     }
 }
 

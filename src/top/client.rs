@@ -17,6 +17,7 @@ use super::error::{CallError, MAX_ANSWER};
 use super::method::Method;
 use super::scrub::Secrets;
 use crate::gmt8::Gmt8;
+use crate::version::VERSION;
 
 /// How long a connection is kept for the next call. Short: a gateway that closes it first, at the moment it is used again,
 /// leaves an outcome that nobody can know.
@@ -64,7 +65,7 @@ impl Client {
             .no_proxy()
             .connect_timeout(route.connect_timeout)
             .pool_idle_timeout(POOL_IDLE)
-            .user_agent(concat!("mediation-bridge/", env!("CARGO_PKG_VERSION")))
+            .user_agent(format!("mediation-bridge/{VERSION}"))
             .default_headers(headers());
         if let Some(proxy) = route.proxy {
             builder = builder.proxy(Proxy::https(proxy.expose_secret())?);

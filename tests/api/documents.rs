@@ -1,37 +1,85 @@
-//! The documents tell the truth: OpenAPI as committed, README tables as in the code.
+//! The documents tell the truth: OpenAPI as committed, and the guides' tables as in the code, in both languages.
+//!
+//! What only people can write, such as the meaning of a variable in Chinese, is free; every name, number and word that the
+//! code knows is compared, row by row.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use mediation_bridge::api::problem::Code;
+use mediation_bridge::api::problem::catalogue::Actor;
+use mediation_bridge::api::problem::explanation::{Explanation, Language};
 use mediation_bridge::mediation::CompletedTime;
 use mediation_bridge::sandbox::SCENARIOS;
 use mediation_bridge::settings::VARIABLES;
 use serde_json::Value;
-use strum::VariantArray;
+use strum::{IntoEnumIterator, VariantArray};
 
+use super::support::markdown::{Page, Row};
 use super::support::program::run;
 use super::support::{CASE, TestApp};
+
+/// The guide for callers in each language.
+pub(crate) const fn callers_guide(language: Language) -> &'static str {
+    match language {
+        Language::English => "openapi/README.md",
+        Language::Chinese => "openapi/README.zh-CN.md",
+    }
+}
+
+/// The guide for operators in each language.
+pub(crate) const fn operators_guide(language: Language) -> &'static str {
+    match language {
+        Language::English => "deploy/README.md",
+        Language::Chinese => "deploy/README.zh-CN.md",
+    }
+}
 
 pub(crate) fn file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The rows of the README's tables, their cells trimmed.
-pub(crate) fn rows() -> BTreeSet<Vec<String>> {
-    let readme = file("README.md");
-    let table = readme.lines().filter(|line| line.starts_with('|'));
-    table.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
-}
-
-pub(crate) fn assert_row(cells: &[&str]) {
-    let row: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
-    assert!(rows().contains(&row), "the README lacks this row:\n| {} |", cells.join(" | "));
+/// The rows of all tables of the Markdown file at `path`.
+pub(crate) fn rows(path: &str) -> Vec<Row> {
+    Page::read(path).tables().concat()
 }
 
 pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
+}
+
+/// Fails unless the table of `path` that begins with the first of `expected` has exactly these rows, in this order. A row
+/// may go on with cells that the code does not know; none is empty.
+pub(crate) fn assert_table(path: &str, expected: &[Row]) {
+    let table = Page::read(path).table(&expected[0][0]);
+    for (row, expected) in table.iter().zip(expected) {
+        assert!(row.starts_with(expected), "{path} needs this row:\n| {} |", expected.join(" | "));
+        let free = row.len() - expected.len();
+        assert!(free <= 1 && row.iter().all(|cell| !cell.is_empty()), "{path}: {row:?}");
+    }
+    assert_eq!(table.len(), expected.len(), "{path}: rows from {}", expected[0][0]);
+}
+
+const fn yes_or_no(yes: bool, language: Language) -> &'static str {
+    match (language, yes) {
+        (Language::English, true) => "yes",
+        (Language::English, false) => "no",
+        (Language::Chinese, true) => "是",
+        (Language::Chinese, false) => "否",
+    }
+}
+
+fn document() -> Value {
+    serde_json::from_str(&file("openapi/openapi.json")).unwrap()
+}
+
+fn schema(name: &str) -> Value {
+    document()["components"]["schemas"][name].clone()
+}
+
+fn words(list: &Value) -> Vec<String> {
+    let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -83,69 +131,160 @@ fn the_examples_of_the_document_are_accepted_as_they_stand() {
 }
 
 #[test]
-fn the_readme_lists_every_problem() {
-    for (problem, entry) in Code::VARIANTS.iter().map(|code| (code, code.entry())) {
-        let outcomes: Vec<&str> = problem.outcomes().into_iter().map(Into::into).collect();
-        let outcome = outcomes.join(" or ");
-        let retryable = if entry.retryable { "yes" } else { "no" };
-        let actor: &str = entry.actor.into();
-        let (name, status) = (code(problem.name()), entry.status);
-        assert_row(&[&name, status.as_str(), &outcome, retryable, actor, entry.en.meaning, entry.en.action]);
+fn the_guides_list_every_problem() {
+    for language in Language::iter() {
+        let row = |problem: &Code| {
+            let (entry, words) = (problem.entry(), Explanation::of(*problem, language));
+            let actor = match (language, entry.actor) {
+                (Language::English, actor) => actor.into(),
+                (Language::Chinese, Actor::Caller) => "调用方",
+                (Language::Chinese, Actor::Operator) => "运维人员",
+                (Language::Chinese, Actor::Nobody) => "无需人工",
+            };
+            assert!(words.actor.to_lowercase().contains(actor), "{actor} is not how /problems says it");
+            let or = if language == Language::English { " or " } else { " 或 " };
+            let outcomes: Vec<String> =
+                problem.outcomes().into_iter().map(|outcome| code(outcome.into())).collect();
+            vec![
+                code(problem.name()),
+                entry.status.as_str().to_owned(),
+                outcomes.join(or),
+                yes_or_no(entry.retryable, language).to_owned(),
+                actor.to_owned(),
+                words.title.to_owned(),
+            ]
+        };
+        let expected: Vec<Row> = Code::VARIANTS.iter().map(row).collect();
+        assert_table(callers_guide(language), &expected);
     }
 }
 
 #[test]
-fn the_readme_lists_every_variable() {
-    for variable in VARIABLES {
-        let file = if variable.is_secret() { " (`_FILE`)" } else { "" };
-        let default = variable.default.map_or_else(|| "–".to_owned(), code);
-        assert_row(&[&(code(variable.name) + file), &default, variable.meaning]);
+fn the_guides_list_every_member_of_a_push() {
+    let push = schema("MediationResult");
+    let required = words(&push["required"]);
+    for language in Language::iter() {
+        let row = |(name, member): (&String, &Value)| {
+            let target = member["$ref"].as_str().and_then(|path| path.rsplit('/').next()).map(schema);
+            let rule = target.as_ref().unwrap_or(member);
+            let characters = format!("{}–{}", rule["minLength"], rule["maxLength"]);
+            // The lengths of its three spellings help nobody.
+            let characters = if name == "completed_time" { "–".to_owned() } else { characters };
+            let required = yes_or_no(required.contains(name), language).to_owned();
+            vec![code(name), required, characters]
+        };
+        let expected: Vec<Row> = push["properties"].as_object().unwrap().iter().map(row).collect();
+        assert_table(callers_guide(language), &expected);
     }
 }
 
 #[test]
-fn the_readme_lists_every_scenario_of_the_sandbox() {
-    for scenario in SCENARIOS {
-        assert_row(&[&code(scenario.case_id), &code(scenario.problem), scenario.does]);
+fn the_guides_list_every_header_of_a_push() {
+    let push = document()["paths"]["/mediations/{case_id}/result"]["post"]["parameters"].clone();
+    let headers = push.as_array().unwrap().iter().filter(|parameter| parameter["in"] == "header");
+    let headers: Vec<&str> = headers.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    // The document has no parameters of these names: OpenAPI says them in other ways.
+    let names = [&["Authorization", "Content-Type"], &headers[..], &["Accept-Language"]].concat();
+    let expected: Vec<Row> = names.into_iter().map(|name| vec![code(name)]).collect();
+    for language in Language::iter() {
+        let table = Page::read(callers_guide(language)).table(&expected[0][0]);
+        let names: Vec<Row> = table.into_iter().map(|row| row[..1].to_vec()).collect();
+        assert_eq!(names, expected);
     }
 }
 
 #[test]
-fn the_readme_lists_the_spellings_of_a_time() {
-    for (name, example) in CompletedTime::SPELLINGS {
-        let read = CompletedTime::parse(example).unwrap().to_string();
-        assert_row(&[name, &code(example), &code(&read)]);
-    }
-}
-
-#[test]
-fn the_tests_that_the_readme_names_exist() {
-    let readme = file("README.md");
-    let security =
-        readme.split("## Security").nth(1).and_then(|behind| behind.split("\n## ").next()).unwrap();
-    let risks: Vec<&str> = security.lines().filter(|line| line.starts_with("| API")).collect();
-    assert_eq!(risks.len(), 10);
-    let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
-    for risk in risks {
-        let tests = risk.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
-        for name in tests.split(", ").map(|name| name.trim().trim_matches('`')) {
-            assert!(sources.contains(&format!("fn {name}(")), "{name} of {risk}");
-        }
-    }
-}
-
-/// Everything that is compiled, in one.
-fn sources(root: &Path) -> String {
-    let mut folders = vec![root.join("src"), root.join("tests")];
-    let mut text = String::new();
-    while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            match path.extension() {
-                _ if path.is_dir() => folders.push(path),
-                Some(rs) if rs == "rs" => text += &std::fs::read_to_string(path).unwrap(),
-                _ => {}
+fn the_guides_list_every_member_of_an_answer() {
+    let (accepted, problem) = (schema("AcceptedPush"), schema("Problem"));
+    let own = |answer: &Value| answer["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut expected: Vec<String> = [own(&accepted), own(&problem)].concat();
+    expected.sort_unstable();
+    expected.dedup();
+    for language in Language::iter() {
+        let (always, sometimes) = match language {
+            Language::English => ("always", "sometimes"),
+            Language::Chinese => ("总有", "可能有"),
+        };
+        let presence = |answer: &Value, name: &String| {
+            if words(&answer["required"]).contains(name) {
+                always
+            } else if own(answer).contains(name) {
+                sometimes
+            } else {
+                "–"
             }
+        };
+        let table = Page::read(callers_guide(language)).table("`outcome`");
+        let mut names: Vec<String> = Vec::new();
+        for row in &table {
+            let name = row[0].trim_matches('`').to_owned();
+            let expected = [presence(&accepted, &name), presence(&problem, &name)];
+            assert_eq!(row[1..3], expected, "{name}");
+            names.push(name);
         }
+        names.sort_unstable();
+        assert_eq!(names, expected);
     }
-    text
+}
+
+#[test]
+fn every_guide_lists_every_outcome() {
+    let outcomes =
+        [words(&schema("AcceptedOutcome")["enum"]), words(&schema("ProblemOutcome")["enum"])].concat();
+    let expected: Vec<Row> = outcomes.iter().map(|outcome| vec![code(outcome)]).collect();
+    for path in Language::iter().map(callers_guide).chain(["README.md"]) {
+        let table = Page::read(path).table(&expected[0][0]);
+        let names: Vec<Row> = table.into_iter().map(|row| row[..1].to_vec()).collect();
+        assert_eq!(names, expected, "{path}");
+    }
+}
+
+#[test]
+fn the_guides_list_every_scenario_of_the_sandbox() {
+    for language in Language::iter() {
+        let known = if language == Language::English { 3 } else { 2 };
+        let row = |scenario: &mediation_bridge::sandbox::Scenario| {
+            let all = [code(scenario.case_id), code(scenario.problem), scenario.does.to_owned()];
+            all[..known].to_vec()
+        };
+        let expected: Vec<Row> = SCENARIOS.iter().map(row).collect();
+        assert_table(callers_guide(language), &expected);
+    }
+}
+
+#[test]
+fn the_guides_list_the_spellings_of_a_time() {
+    for language in Language::iter() {
+        let known = if language == Language::English { 3 } else { 2 };
+        let row = |(name, example): (&str, &str)| {
+            let sent = CompletedTime::parse(example).unwrap().to_string();
+            [code(example), code(&sent), name.to_owned()][..known].to_vec()
+        };
+        assert_table(callers_guide(language), &CompletedTime::SPELLINGS.map(row));
+    }
+}
+
+#[test]
+fn the_guides_list_every_variable() {
+    for language in Language::iter() {
+        let known = if language == Language::English { 3 } else { 2 };
+        let row = |variable: &mediation_bridge::settings::Variable| {
+            let file = if variable.is_secret() { " (`_FILE`)" } else { "" };
+            let default = variable.default.map_or_else(|| "–".to_owned(), code);
+            let all = [code(variable.name) + file, default, variable.meaning.to_owned()];
+            all[..known].to_vec()
+        };
+        let expected: Vec<Row> = VARIABLES.iter().map(row).collect();
+        assert_table(operators_guide(language), &expected);
+    }
+}
+
+#[test]
+fn the_guides_list_every_subcommand() {
+    let help = String::from_utf8(run(&["--help"], &[]).stdout).unwrap();
+    let commands = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty());
+    let names = commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+    let expected: Vec<Row> = names.map(|name| vec![code(name)]).collect();
+    assert!(expected.len() > 4, "{help}");
+    Language::iter().for_each(|language| assert_table(operators_guide(language), &expected));
 }

@@ -47,7 +47,7 @@ fn a_thousand_pushes_through_a_moody_gateway_are_all_told_the_truth() {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     let case = format!("case-{number}");
                     let request = format!(
-                        "POST /mediations/{case}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+                        "POST /mediations/{case}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                          Content-Length: 20\r\n\r\n{{\"result\":\"success\"}}"
                     );
                     let answer = wire::send_raw(address, request.as_bytes());

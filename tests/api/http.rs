@@ -107,6 +107,21 @@ fn swagger_ui_comes_packed_to_whoever_can_unpack_it() {
 }
 
 #[test]
+fn swagger_ui_says_where_pushes_go_and_arms_nothing_before_a_real_gateway() {
+    let script = "/swagger-ui/swagger-initializer.js";
+    let simulated = app();
+    assert!(simulated.get("GET", "/swagger-ui/").text().contains("class=\"destination simulated\""));
+    assert!(simulated.get("GET", script).text().contains("\"tryItOutEnabled\": true"));
+    let url = "https://gw.api.taobao.com/router/rest";
+    let real = TestApp::of(&[("TOP_GATEWAY_URL", url)]);
+    let page = real.get("GET", "/swagger-ui/").text();
+    for part in ["class=\"destination real\"", "Every push from this page is real.", "真实", url] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(real.get("GET", script).text().contains("\"tryItOutEnabled\": false"));
+}
+
+#[test]
 fn swagger_ui_can_be_switched_off() {
     let app = TestApp::accepting(&[("BRIDGE_SWAGGER_UI", "false")]);
     for path in ["/", "/swagger-ui", "/swagger-ui/"] {
@@ -200,7 +215,7 @@ fn a_body_that_is_too_large_is_refused_declared_or_not() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::with(&gateway, &[("BRIDGE_MAX_BODY", "64")]);
     let path = format!("/mediations/{CASE}/result");
-    let head = format!("POST {path} HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
     let exact = format!("{:<64}", r#"{"result":"success"}"#);
     assert_eq!(app.push(&exact).status, 200);
     assert_eq!(app.push(&format!("{exact} ")).problem("payload_too_large")["outcome"], "not_executed");
@@ -220,7 +235,7 @@ fn a_body_that_does_not_come_is_a_request_timeout() {
     let app = TestApp::accepting(&changes);
     let begun = Instant::now();
     let reply = app.send_raw(
-        format!("POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{{\"res").as_bytes(),
+        format!("POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{{\"res").as_bytes(),
     );
     let took = begun.elapsed();
     assert_eq!(reply.status, 408);
@@ -235,7 +250,7 @@ fn a_request_that_waits_to_be_asked_is_asked() {
     let mut socket = connect(app.address);
     write!(
         socket,
-        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
         BODY.len()
     )
@@ -252,7 +267,7 @@ fn pipelined_requests_are_answered_in_order() {
     let app = app();
     let mut socket = connect(app.address);
     let get = |path: &str| {
-        format!("GET {path} HTTP/1.1\r\nHost: b\r\nX-Request-Id: {}\r\n\r\n", path.trim_matches('/'))
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {}\r\n\r\n", path.trim_matches('/'))
     };
     socket.write_all((get("/livez") + &get("/nothing") + &get("/readyz")).as_bytes()).unwrap();
     let mut reader = BufReader::new(socket);
@@ -297,7 +312,7 @@ fn heads_are_bounded() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let with = |path: &str, more: &str| {
-        let head = "Host: b\r\nContent-Type: application/json\r\n";
+        let head = "Host: localhost\r\nContent-Type: application/json\r\n";
         let length = BODY.len();
         app.send_raw(
             format!("POST {path} HTTP/1.1\r\n{head}{more}Content-Length: {length}\r\n\r\n{BODY}").as_bytes(),

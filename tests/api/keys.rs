@@ -183,7 +183,7 @@ fn a_push_whose_caller_hung_up_is_recorded() {
         let mut socket = TcpStream::connect(app.address).unwrap();
         write!(
             socket,
-            "POST /mediations/case/result HTTP/1.1\r\nHost: b\r\n{}: {}\r\nContent-Type: application/json\r\n\
+            "POST /mediations/case/result HTTP/1.1\r\nHost: localhost\r\n{}: {}\r\nContent-Type: application/json\r\n\
              Idempotency-Key: key\r\nContent-Length: {}\r\n\r\n{BODY}",
             ALICE.0,
             ALICE.1,

@@ -1,4 +1,4 @@
-//! The log: one line a push, under the names that the README lists, and no push that waits for whoever reads it.
+//! The log: one line a push, under the names that the guides list, and no push that waits for whoever reads it.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -6,9 +6,12 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
+use mediation_bridge::api::problem::explanation::Language;
 use serde_json::Value;
+use strum::IntoEnumIterator;
 
-use super::documents::{code, rows};
+use super::documents::{code, operators_guide};
+use super::support::markdown::Page;
 use super::support::program::command;
 use super::support::wire::{self, read_message};
 use super::support::{APP_KEY, APP_SECRET, BODY, CASE, Gateway, Move, Program, Reply};
@@ -18,7 +21,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// A push with these further lines in its head.
 fn request(more: &str) -> String {
     format!(
-        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n{more}\
+        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\
          Content-Length: {}\r\n\r\n{BODY}",
         BODY.len()
     )
@@ -40,11 +43,12 @@ fn pushes(lines: &[Value]) -> Vec<&Value> {
 }
 
 #[test]
-fn a_push_leaves_one_line_under_the_names_that_the_readme_lists() {
+fn a_push_leaves_one_line_under_the_names_that_the_guides_list() {
     let gateway = Gateway::start(|number, _| match number {
         1 => Move::error(r#""code":15,"sub_code":"isv.x","sub_msg":"why","request_id":"top-2""#),
         2 => Move::success(r#""is_success":false,"result":false,"state_code":"500000""#),
         3 => Move::Reset,
+        4 => Move::Answer(502, Vec::new(), b"<html>".to_vec()),
         _ => Move::accepted(),
     });
     let caller = ("BRIDGE_CALLERS", "wms:token-0123456789abcdef");
@@ -55,9 +59,9 @@ fn a_push_leaves_one_line_under_the_names_that_the_readme_lists() {
          traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\n"
     );
     let keyed = head.clone() + "Idempotency-Key: k\r\n";
-    let heads = [&head, &head, &head, &keyed, &keyed, &keyed, ""];
+    let heads = [&head, &head, &head, &keyed, &head, &keyed, &keyed, ""];
     let statuses = heads.map(|head| push(address, head).status);
-    assert_eq!(statuses, [200, 422, 502, 502, 200, 200, 401]);
+    assert_eq!(statuses, [200, 422, 502, 502, 503, 200, 200, 401]);
     bridge.signal("TERM");
     let lines = parsed(&bridge.ended().1);
     let pushes = pushes(&lines);
@@ -79,25 +83,20 @@ fn a_push_leaves_one_line_under_the_names_that_the_readme_lists() {
     assert!(took(first, "push.duration_ms") >= took(first, "top.duration_ms"));
     assert_eq!((&pushes[1]["top.code"], &pushes[1]["top.sub_msg"]), (&15.into(), &"why".into()));
     assert!(pushes[3]["push.error"].as_str().unwrap().starts_with("the connection broke"), "{}", pushes[3]);
+    assert_eq!(pushes[4]["top.http_status"], 502);
     assert_eq!(
-        (&pushes[5]["push.replayed"], &pushes[5]["push.prior_outcome"]),
+        (&pushes[6]["push.replayed"], &pushes[6]["push.prior_outcome"]),
         (&true.into(), &"unknown".into())
     );
-    assert_eq!((&pushes[6]["push.code"], pushes[6].get("caller.name")), (&"unauthenticated".into(), None));
+    assert_eq!((&pushes[7]["push.code"], pushes[7].get("caller.name")), (&"unauthenticated".into(), None));
 
     let used: BTreeSet<String> =
         pushes.iter().flat_map(|line| line.as_object().unwrap().keys()).map(|name| code(name)).collect();
-    let common = ["timestamp", "level", "message"].map(code);
-    let dotted =
-        |cells: &Vec<String>| cells.len() == 2 && cells[0].contains('.') && cells[0].starts_with('`');
-    let known = ["request.", "trace.", "caller.", "push.", "top."];
-    let listed: BTreeSet<String> = rows()
-        .iter()
-        .filter(|cells| dotted(cells) && known.iter().any(|room| cells[0][1..].starts_with(room)))
-        .map(|cells| cells[0].clone())
-        .chain(common)
-        .collect();
-    assert_eq!(used, listed, "the README's table of a push's line");
+    for language in Language::iter() {
+        let table = Page::read(operators_guide(language)).table("`timestamp`");
+        let listed: BTreeSet<String> = table.iter().map(|row| row[0].clone()).collect();
+        assert_eq!((&used, used.len()), (&listed, table.len()), "{}", operators_guide(language));
+    }
 }
 
 #[test]
@@ -107,7 +106,7 @@ fn another_request_leaves_a_line_at_debug_without_what_its_caller_made_up() {
     let address = bridge.address();
     let canary = "canary-in-a-path";
     for (method, path) in [("GET", "/livez"), ("BREW", "/readyz"), ("GET", &format!("/{canary}?{canary}"))] {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: b\r\nX-Request-Id: r\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: r\r\n\r\n");
         wire::send_raw(address, request.as_bytes());
     }
     let bad_case = request("").replace(CASE, canary).replace("canary-", "canary%20");
@@ -214,7 +213,7 @@ fn a_push_whose_caller_resets_the_connection_has_its_line_and_its_count() {
 }
 
 fn metrics(address: SocketAddr) -> Vec<u8> {
-    wire::send_raw(address, b"GET /metrics HTTP/1.1\r\nHost: b\r\n\r\n").body
+    wire::send_raw(address, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").body
 }
 
 #[test]

@@ -4,10 +4,18 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::Stdio;
 
-use super::documents::{code, rows};
+use mediation_bridge::api::problem::explanation::Language;
+use mediation_bridge::delivery::idempotency::KeyStanding;
+use mediation_bridge::top::Failure;
+use strum::{IntoEnumIterator, VariantNames};
+
+use super::documents::{code, operators_guide};
+use super::support::markdown::{Page, Row};
 use super::support::promtool::promtool;
 use super::support::{BODY, CASE, Gateway, Move, Reply, TestApp};
 
+/// The first row of the table of metrics.
+const PUSHES: &str = "`mediation_bridge_pushes_total`";
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 fn page(app: &TestApp) -> String {
@@ -129,7 +137,7 @@ fn no_label_holds_what_a_caller_or_top_made_up() {
 }
 
 #[test]
-fn the_readme_lists_every_metric() {
+fn the_guides_list_every_metric() {
     let (app, _gateway) = busy();
     let page = page(&app);
     let text = |kind: &str| -> BTreeSet<(String, String)> {
@@ -155,12 +163,39 @@ fn the_readme_lists_every_metric() {
             .collect();
         names.join(", ")
     };
-    let rows = rows();
-    for ((name, help), (_, kind)) in
-        helps.iter().zip(&kinds).filter(|((name, _), _)| name.starts_with("mediation_bridge_"))
-    {
-        let row = vec![code(name), kind.clone(), labels(name), help.trim_end_matches('.').to_owned()];
-        assert!(rows.contains(&row), "the README lacks this row:\n| {} |", row.join(" | "));
+    let row = |((name, help), (_, kind)): (&(String, String), &(String, String))| {
+        vec![code(name), kind.clone(), labels(name), help.trim_end_matches('.').to_owned()]
+    };
+    let mut expected: Vec<Row> = helps.iter().zip(&kinds).map(row).collect();
+    expected.retain(|row| row[0].starts_with("`mediation_bridge_"));
+    expected.sort_unstable();
+    for language in Language::iter() {
+        let path = operators_guide(language);
+        let mut table = Page::read(path).table(PUSHES);
+        table.sort_unstable();
+        let known = if language == Language::English { 4 } else { 3 };
+        assert_eq!(table.len(), expected.len(), "{path}");
+        for (row, expected) in table.iter().zip(&expected) {
+            let expected = &expected[..known];
+            assert!(row.starts_with(expected), "{path} needs this row:\n| {} |", expected.join(" | "));
+        }
+    }
+}
+
+#[test]
+fn the_guides_list_the_values_of_every_label() {
+    let values = |words: &[&[&str]]| words.concat().into_iter().map(code).collect::<Vec<_>>().join(", ");
+    let class = values(&[&["accepted"], Failure::VARIANTS]);
+    let standing = values(&[KeyStanding::VARIANTS]);
+    for path in Language::iter().map(operators_guide) {
+        let guide = Page::read(path);
+        let used: String = guide.table(PUSHES).iter().map(|row| row[2].as_str()).collect();
+        let table = guide.table("`outcome`");
+        assert!(table.iter().all(|row| used.contains(&row[0])), "{path}: no metric has such a label");
+        for (label, values) in [("class", &class), ("standing", &standing)] {
+            let row = table.iter().find(|row| row[0] == code(label));
+            assert_eq!(row.map(|row| &row[1]), Some(values), "{path}: {label}");
+        }
     }
 }
 

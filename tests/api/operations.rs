@@ -11,6 +11,7 @@ use super::support::promtool::promtool;
 
 const ALERTS: &str = "deploy/prometheus/alerts.yml";
 const DASHBOARD: &str = "deploy/grafana/mediation-bridge.json";
+const RUNBOOK: &str = "deploy/README.md";
 
 fn path(file: &str) -> String {
     format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))
@@ -97,7 +98,7 @@ fn every_alert_has_its_row_in_the_runbook() {
     let rules = file(ALERTS);
     let alerts: BTreeSet<&str> =
         rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    let runbook: BTreeSet<String> = rows()
+    let runbook: BTreeSet<String> = rows(RUNBOOK)
         .iter()
         .filter(|cells| cells.len() == 4)
         .map(|cells| cells[0].trim_matches(['*', '`']).to_owned())

@@ -281,7 +281,7 @@ fn bridge_and_sandbox_understand_each_other_and_a_wrong_secret_is_refused() {
     let url: String = line[from..].chars().take_while(|c| !c.is_whitespace() && *c != '"').collect();
     let push = |bridge: &mut Program| {
         let request = format!(
-            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{BODY}",
+            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{BODY}",
             BODY.len()
         );
         Reply::of(wire::send_raw(bridge.address(), request.as_bytes()))
@@ -309,7 +309,7 @@ fn the_demonstration_pushes_and_serves_on() {
     let (address, path) = posted.trim_start_matches("POST http://").split_once('/').unwrap();
     let body = curl.split('\'').find(|part| part.starts_with('{')).expect("a body in the curl line");
     let request = format!(
-        "POST /{path} HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     assert_eq!(wire::send_raw(address.parse().unwrap(), request.as_bytes()).start, "HTTP/1.1 200 OK");
@@ -331,7 +331,7 @@ fn the_start_says_whom_keys_serve() {
         assert!(line.contains(said), "{line}");
         let address = bridge.address();
         let request = format!(
-            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Idempotency-Key: k\r\nContent-Length: {}\r\n\r\n{BODY}",
             BODY.len()
         );

@@ -20,7 +20,7 @@ fn bridge(gateway: &TlsGateway, proxy: &str, changes: &[(&str, &str)]) -> (Progr
 fn push(bridge: &mut Program) -> Reply {
     let length = BODY.len();
     let request = format!(
-        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Content-Length: {length}\r\n\r\n{BODY}"
     );
     Reply::of(wire::send_raw(bridge.address(), request.as_bytes()))

@@ -130,7 +130,7 @@ fn a_connection_is_used_again_and_bodies_may_be_chunked() {
     let gateway = Gateway::always(Move::Answer(200, Vec::new(), ACCEPTED.as_bytes().to_vec()));
     let app = TestApp::with(&gateway, &[("BRIDGE_WORKERS", "1")]);
     let chunked = format!(
-        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{BODY}\r\n0\r\n\r\n",
         BODY.len()
     );
@@ -146,7 +146,7 @@ fn the_zone_of_the_machine_plays_no_part() {
         let gateway = Gateway::always(Move::accepted());
         let mut bridge = Program::serve(&gateway.url(), &[("TZ", zone)]);
         let request = format!(
-            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{BODY}",
             BODY.len()
         );

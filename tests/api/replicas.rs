@@ -17,7 +17,7 @@ const KEY: &str = "key-canary-4f1d";
 fn request(case: &str, key: Option<&str>, body: &str) -> String {
     let key = key.map(|key| format!("Idempotency-Key: {key}\r\n")).unwrap_or_default();
     format!(
-        "POST /mediations/{case}/result HTTP/1.1\r\nHost: b\r\n{key}Content-Type: application/json\r\n\
+        "POST /mediations/{case}/result HTTP/1.1\r\nHost: localhost\r\n{key}Content-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -127,7 +127,7 @@ fn a_record_that_redis_loses_costs_no_true_answer() {
         let reply = pushed.join().unwrap();
         assert_eq!((reply.status, &reply.json()["outcome"]), (200, &"accepted".into()));
     });
-    let line = bridge.line_with("not kept under its Idempotency-Key");
+    let line = bridge.line_with("not recorded under its Idempotency-Key");
     assert!(line.contains("\"level\":\"ERROR\"") && line.contains("\"push.outcome\":\"accepted\""), "{line}");
 
     // Back before the push is over, and empty: the record is written all the same.
@@ -218,7 +218,8 @@ fn redis_may_die_hang_and_come_back_under_load() {
                 );
                 thread::sleep(Duration::from_millis(5));
             }
-            let ready = Reply::of(wire::send_raw(address, b"GET /readyz HTTP/1.1\r\nHost: b\r\n\r\n"));
+            let ready =
+                Reply::of(wire::send_raw(address, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
             assert_eq!(ready.status, 200, "{name}");
             phases.push((name, take()));
         };
@@ -270,7 +271,7 @@ struct Tally {
 }
 
 /// Pushes 500 cases through a gateway that executes and then may not say so, by callers that may not wait for
-/// their answer, and retries each as the README's guide says, with keys or without.
+/// their answer, and retries each as the callers' guide says, with keys or without.
 fn retried(keyed: bool) -> Tally {
     const CASES: usize = 500;
     let random = Arc::new(Mutex::new(Random::default()));
@@ -384,8 +385,8 @@ fn nothing_personal_and_no_secret_stands_in_redis() {
     let address = bridge.address();
     let bytes = |case: &str| {
         request(case, Some(KEY), BODY).replacen(
-            "Host: b",
-            &format!("Host: b\r\nAuthorization: Bearer {token}"),
+            "Host: localhost",
+            &format!("Host: localhost\r\nAuthorization: Bearer {token}"),
             1,
         )
     };

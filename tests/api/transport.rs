@@ -245,7 +245,7 @@ fn a_trusted_certificate_is_trusted_for_its_names_alone() {
         let trust = [("SSL_CERT_FILE", authority.to_str().unwrap()), ("TOP_MAX_ATTEMPTS", "1")];
         let mut bridge = Program::serve(&url, &trust);
         let request = format!(
-            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n\
+            "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{BODY}",
             BODY.len()
         );
@@ -319,7 +319,7 @@ fn a_push_that_began_outlives_its_caller() {
     let mut caller = connect(bridge.address());
     write!(
         caller,
-        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: b\r\nX-Request-Id: gone\r\nContent-Type: application/json\r\n\
+        "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: gone\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{BODY}",
         BODY.len()
     )

@@ -21,8 +21,8 @@ Pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Pla
 
 A push is plain JSON. The bridge checks everything, converts `completed_time` to GMT+8, signs, forwards, and maps what \
 TOP answers to an HTTP status. Everything but a success is `application/problem+json` (RFC 9457) with a `code`, an \
-`outcome` that tells whether the push was executed, and `retryable`; `/problems` explains them all, in English and \
-Chinese. HEAD works wherever GET does.
+`outcome` that tells whether the push was executed, and `retryable`; [/problems](../problems) explains them all, in \
+English and Chinese. HEAD works wherever GET does.
 
 Requests are closed: an unknown member is refused. Answers are open: a later version may add members and codes, and \
 keeps those that there are.";
@@ -58,6 +58,7 @@ pub struct Base;
 const BEARER: &str = "bearer";
 /// The names of the answers that operations share.
 const METHOD_NOT_ALLOWED: &str = "MethodNotAllowed";
+const MISDIRECTED_REQUEST: &str = "MisdirectedRequest";
 const INTERNAL_ERROR: &str = "InternalError";
 const OTHER_PROBLEM: &str = "OtherProblem";
 
@@ -68,8 +69,8 @@ impl Modify for Common {
     fn modify(&self, document: &mut OpenApi) {
         document.servers = Some(vec![
             ServerBuilder::new()
-                .url("/")
-                .description(Some("This bridge, wherever it runs: local, staging or production"))
+                .url(".")
+                .description(Some("This bridge, wherever the document came from"))
                 .extensions(Some(ExtensionsBuilder::new().add("x-internal", true).build()))
                 .build(),
         ]);
@@ -113,8 +114,9 @@ fn every(operation: &mut Operation) {
             "The trace that this request belongs to (W3C Trace Context); the bridge's log names it.",
         ),
     ]);
-    let other = Ref::from_response_name(OTHER_PROBLEM);
-    operation.responses.responses.insert("default".to_owned(), other.into());
+    for (status, name) in [("421", MISDIRECTED_REQUEST), ("default", OTHER_PROBLEM)] {
+        operation.responses.responses.insert(status.to_owned(), Ref::from_response_name(name).into());
+    }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
             response.headers.insert("X-Request-Id".to_owned(), request_id().into());
@@ -132,11 +134,12 @@ fn read(operation: &mut Operation) {
 }
 
 /// The answers that operations share, by name.
-fn shared() -> [(&'static str, Response); 3] {
+fn shared() -> [(&'static str, Response); 4] {
     let path = paths::PROBLEMS;
     let failed = || [Problem::internal(false)];
     let shared = [
         (METHOD_NOT_ALLOWED, response(&[Problem::method_not_allowed("POST", "GET, HEAD")], path)),
+        (MISDIRECTED_REQUEST, response(&[Problem::misdirected()], path)),
         (INTERNAL_ERROR, response(&failed(), path)),
         (OTHER_PROBLEM, described("Any other problem.", &failed(), path).build()),
     ];

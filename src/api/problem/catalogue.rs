@@ -179,7 +179,7 @@ problems! {
         },
         zh: {
             title: "请求体到达过慢",
-            meaning: "直到本服务的时限，请求体仍未收全",
+            meaning: "在本服务的时限内未能收全请求体",
             action: "重新发送；如果经常发生，请检查调用方与本服务之间的网络",
         },
     }
@@ -193,8 +193,8 @@ problems! {
         },
         zh: {
             title: "使用该幂等键的推送正在处理中",
-            meaning: "另一次使用相同 `Idempotency-Key` 且内容相同的推送正在处理中，可能会被执行",
-            action: "按 `Retry-After` 等待后，用同一个幂等键重新发送：届时若 TOP 已作出决定，将得到同样的响应，否则会重新推送",
+            meaning: "另一次使用相同 `Idempotency-Key` 且内容相同的推送正在处理中，可能已被执行或即将被执行",
+            action: "按 `Retry-After` 等待后，用同一个幂等键重新发送：届时若 TOP 已作出决定，将得到该推送的响应，否则会重新推送",
         },
     }
     PayloadTooLarge {
@@ -232,8 +232,8 @@ problems! {
             action: "Use `http://127.0.0.1` or `http://localhost` with the bridge's port, or have its operator configure callers",
         },
         zh: {
-            title: "请求的目标主机不是本服务",
-            meaning: "本服务监听在本机回环地址且未配置调用方，而请求头 `Host` 指向其他主机：请求可能由某个网页经浏览器发出",
+            title: "请求的 Host 不是本服务",
+            meaning: "本服务监听在本机回环地址且未配置调用方，而请求头 `Host` 指向其他主机：请求可能是某个网页借用你的浏览器发出的",
             action: "改用 `http://127.0.0.1` 或 `http://localhost` 加本服务的端口，或由运维人员配置调用方",
         },
     }
@@ -247,7 +247,7 @@ problems! {
         },
         zh: {
             title: "请求未通过校验",
-            meaning: "某个字段或 `case_id` 缺失、未知、重复或不合法，或者 `Idempotency-Key` 不合法、本服务未启用",
+            meaning: "某个字段或 `case_id` 缺失、未知、重复或不合法，或者 `Idempotency-Key` 不合法，或本服务未启用幂等键",
             action: "按 `errors` 逐项修正；所有问题已一次列出",
         },
     }
@@ -259,7 +259,7 @@ problems! {
             action: "Use a new key for every new request; with an old key, send exactly the request that it was first used with",
         },
         zh: {
-            title: "该幂等键属于另一个请求",
+            title: "该幂等键已用于另一个请求",
             meaning: "该 `Idempotency-Key` 已用于或正用于同一案件的另一个请求",
             action: "每个新请求都使用新的幂等键；沿用旧键时，必须发送与首次使用时完全相同的请求",
         },
@@ -301,7 +301,7 @@ problems! {
         },
         zh: {
             title: "本服务发生故障",
-            meaning: "本服务内部出错，与请求内容无关",
+            meaning: "本服务自身出错",
             action: "把 `request_id` 告知本服务的运维人员；如果 `outcome` 或 `prior_outcome` 为 `unknown`，请先向交易猫核实，再决定是否重新推送",
         },
     }
@@ -314,7 +314,7 @@ problems! {
         },
         zh: {
             title: "TOP 拒绝了本服务",
-            meaning: "TOP 不接受本服务的 AppKey、密钥、会话（session）、权限、IP 地址或时钟",
+            meaning: "TOP 不接受本服务的 AppKey、密钥、授权（SessionKey）、权限、IP 地址或时钟",
             action: "告知本服务的运维人员，由其处理；处理完毕后重新发送",
         },
     }
@@ -328,7 +328,7 @@ problems! {
         zh: {
             title: "TOP 的后端出错",
             meaning: "TOP 的后端返回了自身的错误；推送可能已被执行",
-            action: "稍后重新发送，如果带了 `Idempotency-Key`，请沿用同一个幂等键；这样可能造成重复执行",
+            action: "稍后重新发送（可能造成重复执行）；如果带了 `Idempotency-Key`，请沿用同一个幂等键",
         },
     }
     TopBadResponse {
@@ -342,7 +342,7 @@ problems! {
         zh: {
             title: "无法理解 TOP 的响应",
             meaning: "响应不完整、过大、为重定向、自相矛盾，或格式无法识别；推送可能已被执行",
-            action: "稍后重新发送，如果带了 `Idempotency-Key`，请沿用同一个幂等键；这样可能造成重复执行",
+            action: "稍后重新发送（可能造成重复执行）；如果带了 `Idempotency-Key`，请沿用同一个幂等键",
         },
     }
     TopUnreachable {
@@ -368,8 +368,8 @@ problems! {
         },
         zh: {
             title: "TOP 暂时不可用",
-            meaning: "TOP 或其后端宕机或繁忙；推送可能已被执行",
-            action: "按 `Retry-After` 等待后重新发送，如果带了 `Idempotency-Key`，请沿用同一个幂等键；这样可能造成重复执行",
+            meaning: "TOP 或其后端不可用或繁忙；推送可能已被执行",
+            action: "按 `Retry-After` 等待后重新发送（可能造成重复执行）；如果带了 `Idempotency-Key`，请沿用同一个幂等键",
         },
     }
     Overloaded {
@@ -394,7 +394,7 @@ problems! {
         },
         zh: {
             title: "本服务正在关闭",
-            meaning: "该进程不再接受推送",
+            meaning: "本服务的这个进程不再接受推送",
             action: "按 `Retry-After` 等待后重新发送；届时由其他副本或新进程接收",
         },
     }
@@ -421,8 +421,8 @@ problems! {
         },
         zh: {
             title: "TOP 未及时响应",
-            meaning: "推送发出后在时限内没有收到响应，或者 TOP 的后端没有及时响应 TOP；推送可能已被执行",
-            action: "稍后重新发送，如果带了 `Idempotency-Key`，请沿用同一个幂等键；这样可能造成重复执行",
+            meaning: "推送发出后在时限内没有收到完整的响应，或者 TOP 的后端没有及时响应 TOP；推送可能已被执行",
+            action: "稍后重新发送（可能造成重复执行）；如果带了 `Idempotency-Key`，请沿用同一个幂等键",
         },
     }
 }

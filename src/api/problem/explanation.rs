@@ -137,8 +137,13 @@ fn executed(code: Code, language: Language) -> &'static str {
         }
         (_, Outcome::Accepted, English) => "Yes: TOP executed it.",
         (_, Outcome::Accepted, Chinese) => "已执行。",
-        (_, Outcome::Rejected, English) => "No: TOP decided on it and said no.",
-        (_, Outcome::Rejected, Chinese) => "没有执行：TOP 已作出决定，明确拒绝。",
+        (_, Outcome::Rejected, English) => {
+            "Not by this request: TOP decided on it and said no. If the answer has `prior_outcome`, an earlier push with the same \
+             key may have been executed."
+        }
+        (_, Outcome::Rejected, Chinese) => {
+            "本次请求没有执行：TOP 已作出决定，明确拒绝。如果响应带有 `prior_outcome`，则此前使用同一幂等键的推送可能已被执行。"
+        }
         (_, Outcome::NotExecuted, English) => {
             "Not by this request, and that is proven: TOP's back end did not see it. If the answer has `prior_outcome`, an \
              earlier push with the same key may have been executed."
@@ -170,7 +175,7 @@ const fn actor(actor: Actor, language: Language) -> &'static str {
             "Nobody: it passes by itself, and a program can retry. If it lasts, tell the bridge's operator."
         }
         (Actor::Nobody, Language::Chinese) => {
-            "无需人工处理：问题通常会自行恢复，由程序重试即可；如果持续出现，请告知本服务的运维人员。"
+            "无需人工处理：故障通常会自行恢复，由程序重试即可；如果持续出现，请告知本服务的运维人员。"
         }
     }
 }

@@ -4,7 +4,6 @@
 //! is blanked here. The content is never logged.
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -21,7 +20,7 @@ use crate::delivery::lifecycle::Phase;
 use crate::delivery::{Delivered, Outcome, Push, StoreTrouble};
 use crate::mediation::{CaseId, MediationResult};
 use crate::metrics::{Labels, Metrics};
-use crate::telemetry::milliseconds;
+use crate::telemetry::{chain, milliseconds};
 use crate::top::Failure;
 use crate::top::scrub::{Quotable, blank_quotations};
 
@@ -195,20 +194,6 @@ fn without_quotations<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, st
     blank_quotations(text, &quotables)
 }
 
-/// An error and what caused it, from the outside in. A cause that its effect has told already is left out.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.contains(&told) {
-            text = text + ": " + &told;
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// Metrics that have seen nothing yet, every label that can be known begun.
 #[must_use]
 pub fn metrics() -> Metrics {
@@ -233,6 +218,7 @@ mod tests {
 
     use super::*;
     use crate::api::auth::Authenticator;
+    use crate::api::state::Gateway;
     use crate::delivery::{Delivery, Limits, Shared};
     use crate::metrics::Now;
     use crate::top::{Client, Credentials, Route, SignMethod};
@@ -241,7 +227,7 @@ mod tests {
         let limits = Limits { deadline: Duration::from_secs(1), max_attempts: 1, max_in_flight: 1 };
         let shared = Shared::new(limits);
         shared.lifecycle().advance(phase);
-        let gateway = "http://127.0.0.1:1/router/rest".parse().unwrap();
+        let gateway: url::Url = "http://127.0.0.1:1/router/rest".parse().unwrap();
         let route = Route { gateway: &gateway, proxy: None, connect_timeout: Duration::from_secs(1) };
         let credentials = Credentials {
             app_key: "1".to_owned(),
@@ -260,6 +246,8 @@ mod tests {
             max_body: 1,
             document: &crate::api::DOCUMENT,
             swagger_ui: false,
+            gateway: Gateway { url: gateway.to_string(), simulated: true },
+            only_loopback: false,
         })
     }
 

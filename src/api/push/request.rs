@@ -122,7 +122,9 @@ async fn read(headers: &HeaderMap, mut payload: Payload, max: usize) -> Result<B
         return Err(too_large());
     }
     let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
+    // What was declared is all there is, also where an offer of another protocol would leave the end open.
+    while declared.is_none_or(|length| (body.len() as u64) < length) {
+        let Some(chunk) = payload.next().await else { break };
         let chunk = chunk.map_err(|_| Problem::broken_off())?;
         if body.len() + chunk.len() > max {
             return Err(too_large());

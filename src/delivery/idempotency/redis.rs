@@ -4,36 +4,40 @@
 //! `…:{location}`, a hash with the request's digest, its last holder and, once TOP has decided, the decision. Each
 //! step is one script, which Redis runs as a whole.
 
-use std::sync::{Arc, OnceLock};
+mod link;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::TcpSettings;
-use redis::{Client, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
-use tokio::time::timeout;
+use redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::claim::{Acquired, Claim, Lives, Settlement, Slot, Token};
+use crate::redis_url::RedisUrl;
+use link::{Link, is_stale};
 
-/// How long one step may take, its second try included.
-const STEP: Duration = Duration::from_millis(800);
-/// How long one try may take; a connection likewise.
-const TRY: Duration = Duration::from_millis(350);
-/// A connection whose packets nobody confirms is given up after this time, and made anew.
-const UNCONFIRMED: Duration = Duration::from_secs(2);
-/// Commands that may wait for the connection: as many as may be under way.
-const QUEUE: usize = 4096;
+/// How long a claim may take before its push is refused.
+const CLAIM: Duration = Duration::from_millis(800);
+/// How long a record may take before its push is answered without it: a fail-over lasts for seconds.
+const RECORD: Duration = Duration::from_secs(2);
+/// How long after its first try a claim is tried again, where another connection may do better.
+const AGAIN: Duration = Duration::from_millis(100);
+/// How long to wait before another try.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait before another try to give a claim back.
+const GIVE_BACK: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// Claims that are given back at once, at most; others end with their life.
+const MOST_GIVEN_BACK: usize = 512;
 /// Before each key; the number changes with the layout.
 const PREFIX: &str = "mediation-bridge:1";
 
-/// Where Redis is. It may hold a password, so it does not print.
+/// Redis as one worker uses it. Clones share its connection.
 #[derive(Clone)]
-pub struct RedisAddress(Client);
-
-/// Redis as one worker uses it: a connection that is made when it is first needed, and again whenever it breaks.
 pub struct Redis {
-    address: RedisAddress,
-    connection: OnceLock<ConnectionManager>,
+    link: Arc<Link>,
     scripts: Arc<Scripts>,
+    giving_back: Arc<Semaphore>,
 }
 
 struct Scripts {
@@ -46,64 +50,114 @@ struct Scripts {
 pub enum StoreError {
     /// Redis cannot be reached, or refuses.
     #[error("Redis cannot be used")]
-    Redis(#[from] RedisError),
+    Redis(#[source] RedisError),
+    /// The port does not speak TLS.
+    #[error("Redis' port does not speak TLS; rediss:// is for one that does, redis:// for a plain one")]
+    NoTls,
     /// Redis did not answer.
-    #[error("Redis did not answer within {} ms", STEP.as_millis())]
+    #[error("Redis did not answer in time")]
     TooSlow,
     /// What is in Redis was not written by this version.
     #[error("what Redis holds cannot be read")]
     Unreadable(#[source] Option<serde_json::Error>),
 }
 
-impl RedisAddress {
-    /// Reads a URL, `redis://` or, with TLS, `rediss://`. Nothing is connected.
-    ///
-    /// # Errors
-    /// When it is none that can be used.
-    pub fn parse(url: &str) -> Result<Self, StoreError> {
-        let info = url.into_connection_info()?;
-        let settings = TcpSettings::default().set_nodelay(true).set_user_timeout(UNCONFIRMED);
-        Ok(Self(Client::open(info.set_tcp_settings(settings))?))
+impl From<RedisError> for StoreError {
+    fn from(error: RedisError) -> Self {
+        // What a server answers that expected no greeting of TLS.
+        if error.to_string().contains("InvalidContentType") { Self::NoTls } else { Self::Redis(error) }
     }
 }
 
 impl Redis {
-    /// A store at `address`. Nothing is connected.
+    /// A store where `url` says. Nothing is connected.
     #[must_use]
-    pub fn new(address: RedisAddress) -> Self {
+    pub fn new(url: RedisUrl) -> Self {
         let scripts = Scripts {
             claim: Script::new(include_str!("claim.lua")),
             settle: Script::new(include_str!("settle.lua")),
         };
-        Self { address, connection: OnceLock::new(), scripts: Arc::new(scripts) }
+        Self {
+            link: Arc::new(Link::new(Arc::new(url))),
+            scripts: Arc::new(scripts),
+            giving_back: Arc::new(Semaphore::new(MOST_GIVEN_BACK)),
+        }
     }
 
     /// The same store with a connection of its own.
     #[must_use]
     pub fn for_worker(&self) -> Self {
-        let (address, scripts) = (self.address.clone(), Arc::clone(&self.scripts));
-        Self { address, connection: OnceLock::new(), scripts }
+        Self { link: Arc::new(self.link.another()), ..self.clone() }
     }
 
-    fn connection(&self) -> ConnectionManager {
-        let connect = || {
-            // One try a connection: whoever comes next tries again, and nobody waits for more than that.
-            let config = ConnectionManagerConfig::new()
-                .set_number_of_retries(0)
-                .set_connection_timeout(Some(TRY))
-                .set_response_timeout(Some(TRY))
-                .set_pipeline_buffer_size(QUEUE);
-            #[expect(clippy::expect_used, reason = "refused are only subscriptions, and there are none")]
-            ConnectionManager::new_lazy_with_config(self.address.0.clone(), config)
-                .expect("a connection to be made")
+    /// Whether Redis can be written to now.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let check = async {
+            let mut connection = self.link.connection().await?;
+            let () = redis::cmd("PING").query_async(&mut connection).await?;
+            Ok(())
         };
-        self.connection.get_or_init(connect).clone()
+        timeout(RECORD, check).await.map_err(|_| StoreError::TooSlow)?
     }
 
+    /// Claims a slot. A claim of which nobody knows in time whether it was made is given back once that is known.
     pub(super) async fn claim(&self, slot: Slot, token: Token, lives: Lives) -> Result<Claim, StoreError> {
+        let mut claim = Box::pin(self.clone().try_claim(slot, token, lives));
+        let done = timeout(CLAIM, &mut claim).await;
+        let in_doubt = match &done {
+            Err(_) => true,
+            Ok(Err(StoreError::Redis(error))) => error.is_io_error() && !error.is_connection_refusal(),
+            Ok(Ok(_) | Err(StoreError::NoTls | StoreError::TooSlow | StoreError::Unreadable(_))) => false,
+        };
+        if in_doubt && let Ok(permit) = Arc::clone(&self.giving_back).try_acquire_owned() {
+            let store = self.clone();
+            let late = done.is_err().then_some(claim);
+            tokio::spawn(async move {
+                let _permit = permit;
+                store.give_back(late, slot, token, lives).await;
+            });
+        }
+        done.unwrap_or(Err(StoreError::TooSlow))
+    }
+
+    /// Gives a claim back whose push was refused: `late` is its answer, if that is still to come.
+    async fn give_back(
+        self,
+        late: Option<impl Future<Output = Result<Claim, StoreError>>>,
+        slot: Slot,
+        token: Token,
+        lives: Lives,
+    ) {
+        let mut claim = match late {
+            Some(late) => late.await,
+            None => Err(StoreError::TooSlow),
+        };
+        for pause in GIVE_BACK {
+            match claim {
+                Ok(Claim::Acquired(acquired)) => {
+                    // What was there before stays: a doubt, or nothing.
+                    let before =
+                        if acquired.in_doubt { Settlement::MarkUnknown } else { Settlement::Release };
+                    if self.settle(&acquired, &before, lives.slot).await.is_ok() {
+                        return;
+                    }
+                }
+                Ok(Claim::InFlight | Claim::Reused | Claim::Completed(_)) => return,
+                Err(_) => {}
+            }
+            sleep(pause).await;
+            // The same claim once more finds it, or makes it.
+            claim = self.clone().try_claim(slot, token, lives).await;
+        }
+    }
+
+    async fn try_claim(self, slot: Slot, token: Token, lives: Lives) -> Result<Claim, StoreError> {
         let mut script = invocation(&self.scripts.claim, &slot, token);
         script.arg(milliseconds(lives.claim)).arg(milliseconds(lives.slot));
-        let answer: Vec<String> = self.run(&script).await?;
+        let answer: Vec<String> = self.run(&script, AGAIN).await?;
         let answer: Vec<&str> = answer.iter().map(String::as_str).collect();
         match answer.as_slice() {
             ["acquired", in_doubt] => {
@@ -133,21 +187,38 @@ impl Redis {
         let completed = completed.map_err(|error| StoreError::Unreadable(Some(error)))?;
         let mut script = invocation(&self.scripts.settle, &acquired.slot, acquired.token);
         script.arg(how).arg(milliseconds(ttl)).arg(completed.unwrap_or_default());
-        let settled: i64 = self.run(&script).await?;
+        let settled: i64 =
+            timeout(RECORD, self.run(&script, RECORD)).await.map_err(|_| StoreError::TooSlow)??;
         // A slot that was released may be another's by the second try.
         Ok(settled == 1 || *settlement == Settlement::Release)
     }
 
-    /// Runs a script, a second time if the first did not come through: each may run twice.
-    async fn run<T: redis::FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
-        let tries = async {
-            let mut connection = self.connection();
-            match script.invoke_async(&mut connection).await {
-                Err(error) if error.is_io_error() => script.invoke_async(&mut connection).await,
-                answer => answer,
+    /// Runs a script, and for as long as `patience` says again on another connection, where one may do better: each script
+    /// may run twice.
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+        patience: Duration,
+    ) -> Result<T, StoreError> {
+        let end = Instant::now() + patience;
+        loop {
+            let error = match self.link.connection().await {
+                Ok(mut connection) => match script.invoke_async(&mut connection).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => {
+                        if is_stale(&error) {
+                            self.link.forget(&connection).await;
+                        }
+                        error
+                    }
+                },
+                Err(error) => error,
+            };
+            if !is_stale(&error) || Instant::now() + PAUSE > end {
+                return Err(error.into());
             }
-        };
-        Ok(timeout(STEP, tries).await.map_err(|_| StoreError::TooSlow)??)
+            sleep(PAUSE).await;
+        }
     }
 }
 
@@ -165,12 +236,6 @@ fn invocation<'a>(script: &'a Script, slot: &Slot, token: Token) -> ScriptInvoca
 
 fn milliseconds(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1)
-}
-
-impl std::fmt::Debug for RedisAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RedisAddress(***)")
-    }
 }
 
 impl std::fmt::Debug for Redis {

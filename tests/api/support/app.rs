@@ -112,7 +112,7 @@ impl TestApp {
     /// Sends a request on a connection of its own.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let mut bytes = Vec::new();
-        write!(bytes, "{method} {path} HTTP/1.1\r\nHost: bridge\r\n").unwrap();
+        write!(bytes, "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n").unwrap();
         for (name, value) in headers {
             write!(bytes, "{name}: {value}\r\n").unwrap();
         }

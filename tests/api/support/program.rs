@@ -90,6 +90,11 @@ impl Program {
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
+    }
+
     /// Its memory now, in kB.
     pub(crate) fn memory_kb(&self) -> u64 {
         self.status_kb("VmRSS:")

@@ -7,17 +7,22 @@ use sha2::Sha256;
 
 /// The signature that TOP would expect of these parameters, whatever `sign` is among them.
 pub(crate) fn expected(parameters: &BTreeMap<String, String>, secret: &str) -> String {
+    with(parameters.get("sign_method").expect("a sign_method"), parameters, secret)
+}
+
+/// The signature of these parameters by `method`, whatever `sign` and `sign_method` are among them.
+pub(crate) fn with(method: &str, parameters: &BTreeMap<String, String>, secret: &str) -> String {
     // A BTreeMap of strings is sorted by bytes.
     let mut text = String::new();
     for (name, value) in parameters.iter().filter(|(name, _)| *name != "sign") {
         text.push_str(name);
         text.push_str(value);
     }
-    match parameters.get("sign_method").map(String::as_str) {
-        Some("md5") => hex(&Md5::digest(format!("{secret}{text}{secret}"))),
-        Some("hmac") => hex(&hmac(secret, &text, |bytes| Md5::digest(bytes).to_vec())),
-        Some("hmac-sha256") => hex(&hmac(secret, &text, |bytes| Sha256::digest(bytes).to_vec())),
-        other => panic!("sign_method is {other:?}"),
+    match method {
+        "md5" => hex(&Md5::digest(format!("{secret}{text}{secret}"))),
+        "hmac" => hex(&hmac(secret, &text, |bytes| Md5::digest(bytes).to_vec())),
+        "hmac-sha256" => hex(&hmac(secret, &text, |bytes| Sha256::digest(bytes).to_vec())),
+        other => panic!("sign_method is {other}"),
     }
 }
 

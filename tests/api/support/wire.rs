@@ -33,7 +33,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 
 /// Reads one message: head, then as much body as `Content-Length` or chunks say. `None` if the peer closed before
 /// the first byte.
-pub(crate) fn read_message(reader: &mut BufReader<TcpStream>, body: bool) -> io::Result<Option<Message>> {
+pub(crate) fn read_message<R: Read>(reader: &mut BufReader<R>, body: bool) -> io::Result<Option<Message>> {
     let mut start = String::new();
     if reader.read_line(&mut start)? == 0 {
         return Ok(None);
@@ -57,7 +57,7 @@ pub(crate) fn read_message(reader: &mut BufReader<TcpStream>, body: bool) -> io:
     Ok(Some(message))
 }
 
-fn read_body(reader: &mut BufReader<TcpStream>, message: &mut Message) -> io::Result<()> {
+fn read_body<R: Read>(reader: &mut BufReader<R>, message: &mut Message) -> io::Result<()> {
     if let Some(length) = message.header("content-length").map(|length| length.parse().expect("a length")) {
         message.body.resize(length, 0);
         return reader.read_exact(&mut message.body);

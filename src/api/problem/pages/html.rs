@@ -48,7 +48,7 @@ pub(super) fn list(first: Language, swagger_ui: bool) -> String {
     let introduction = in_language(
         first,
         "What the bridge answers when it cannot say that a push was accepted: what it means, and what to do now.",
-        "本服务无法确认推送已被接受时返回的各种问题：是什么意思，现在该怎么办。",
+        "本服务未能确认推送成功时返回的问题一览：每种问题的含义和处理办法。",
     );
     let body = html! {
         h1 { (title) }
@@ -132,9 +132,9 @@ fn badges(code: Code, language: Language) -> Markup {
             @if entry.retryable {
                 span.badge.good { (in_language(language, "retry", "可重试")) }
             } @else {
-                span.badge { (in_language(language, "do not retry", "不要重试")) }
+                span.badge { (in_language(language, "do not retry", "不可重试")) }
             }
-            span.badge { (in_language(language, "acts: ", "处理方：")) (actor(entry.actor, language)) }
+            span.badge { (in_language(language, "acts: ", "处理：")) (actor(entry.actor, language)) }
         }
     }
 }

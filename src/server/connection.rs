@@ -1,0 +1,268 @@
+//! Bounds on what a connection may hold open, where the server library has none: a head that does not end (it bounds the
+//! first one alone), the rest of a body that was answered before it ended, and an answer that nobody reads.
+//!
+//! A [`Connection`] sits between the socket and the server library. It sees bytes, not messages: that a request began and
+//! was answered it is told by [`observe`]. It does two things more, since only here they can be done: an offer to upgrade
+//! the protocol is overlooked, for which the library would close the connection, and `100 Continue` is left out where the
+//! answer follows at once.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_http::{HttpMessage, Payload, Request};
+use actix_web::dev::Service;
+use actix_web::http::header::CONTENT_LENGTH;
+use futures_util::StreamExt;
+use futures_util::stream::poll_fn;
+use memchr::memmem;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// What ends a head, and a body in chunks.
+const END: &[u8; 4] = b"\r\n\r\n";
+/// What the library writes for `Expect: 100-continue`.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// What every line of an answer that is not interim begins with.
+const ANSWER: &[u8] = b"HTTP/1.1 ";
+/// The header, and the option of `Connection`, that offer another protocol, and what they become: neither is known.
+const UPGRADE: &[u8] = b"upgrade";
+const OVERLOOKED: &[u8] = b"ignored";
+
+/// The bounds of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Of a head, from its first byte, and of the rest of a body, from its answer.
+    pub(super) unfinished: Duration,
+    /// Of an answer, from the first byte that the client did not take.
+    pub(super) unread: Duration,
+}
+
+/// A client's connection.
+pub(super) struct Connection {
+    socket: TcpStream,
+    bounds: Bounds,
+    progress: Rc<Progress>,
+    /// Since when the client takes no bytes of an answer.
+    blocked: Option<Instant>,
+    /// Rings at a deadline, or too early.
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// How far a connection's request is.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Since when something is unfinished: a head, or a body that was answered.
+    unfinished: Cell<Option<Instant>>,
+    /// Whether a request is being answered.
+    busy: Cell<bool>,
+    /// Bytes that came behind the end of the request's head, once that was seen.
+    behind_head: Cell<Option<u64>>,
+    /// The last bytes that came.
+    tail: Cell<[u8; END.len()]>,
+}
+
+/// How a request's body ends.
+enum BodyEnd {
+    /// After so many bytes.
+    Length(u64),
+    /// After its last chunk; whether it was read to there.
+    Chunks(Rc<Cell<bool>>),
+}
+
+impl Connection {
+    pub(super) fn new(socket: TcpStream, bounds: Bounds) -> Self {
+        let alarm = Box::pin(sleep_until(Instant::now() + bounds.unfinished));
+        Self { socket, bounds, progress: Rc::default(), blocked: None, alarm }
+    }
+
+    pub(super) fn progress(&self) -> Rc<Progress> {
+        Rc::clone(&self.progress)
+    }
+
+    /// When it is to be closed, as far as is known now.
+    fn deadline(&self) -> Option<Instant> {
+        let unfinished = self.progress.unfinished.get().map(|since| since + self.bounds.unfinished);
+        let unread = self.blocked.map(|since| since + self.bounds.unread);
+        unfinished.into_iter().chain(unread).min()
+    }
+
+    /// Ready once the connection is to be closed.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(deadline) = self.deadline() {
+            // It is set anew only where it would ring too late: most heads are there at once.
+            if self.alarm.deadline() > deadline || self.alarm.is_elapsed() {
+                self.alarm.as_mut().reset(deadline);
+            }
+            ready!(self.alarm.as_mut().poll(cx));
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Progress {
+    /// Bytes came.
+    fn read(&self, bytes: &mut [u8]) {
+        if self.busy.get() {
+            self.behind_head.set(self.behind_head.get().map(|count| count + bytes.len() as u64));
+        } else {
+            let first = self.unfinished.get().is_none();
+            if first {
+                self.unfinished.set(Some(Instant::now()));
+            }
+            self.read_head(bytes, first);
+        }
+        let mut tail = self.tail.get();
+        for byte in bytes.iter().skip(bytes.len().saturating_sub(tail.len())) {
+            let [oldest, ..] = &mut tail;
+            *oldest = *byte;
+            tail.rotate_left(1);
+        }
+        self.tail.set(tail);
+    }
+
+    fn read_head(&self, bytes: &mut [u8], first: bool) {
+        if let Some(count) = self.behind_head.get() {
+            self.behind_head.set(Some(count + bytes.len() as u64));
+            return;
+        }
+        // A head that came in pieces may end across two of them.
+        let [_, seam @ ..] = self.tail.get();
+        let across = [&seam, bytes.get(..seam.len()).unwrap_or(bytes)].concat();
+        let across = memmem::find(&across, END).map(|at| at + END.len() - seam.len());
+        let within = || memmem::find(bytes, END).map(|at| at + END.len());
+        let Some(end) = across.filter(|_| !first).or_else(within) else { return };
+        let (head, behind) = bytes.split_at_mut(end);
+        self.behind_head.set(Some(behind.len() as u64));
+        if first {
+            overlook_upgrade(head);
+        }
+    }
+
+    /// A request's head is complete.
+    fn begin(&self) {
+        self.busy.set(true);
+        self.unfinished.set(None);
+    }
+
+    /// Its answer is there. What is left of its body, or came behind it, has to end soon.
+    fn end(&self, body: &BodyEnd) {
+        let ended = match body {
+            BodyEnd::Length(length) => self.behind_head.get() == Some(*length),
+            BodyEnd::Chunks(read) => read.get() && self.tail.get() == *END,
+        };
+        self.busy.set(false);
+        self.unfinished.set((!ended).then(Instant::now));
+        self.behind_head.set(None);
+    }
+}
+
+/// Passes a request on, and tells its connection when it began and when it was answered.
+pub(super) fn observe<S>(
+    mut request: Request,
+    service: &S,
+) -> impl Future<Output = Result<S::Response, S::Error>> + use<S>
+where
+    S: Service<Request>,
+{
+    let progress = request.conn_data::<Rc<Progress>>().cloned();
+    let body = body_end(&mut request);
+    if let Some(progress) = &progress {
+        progress.begin();
+    }
+    let answer = service.call(request);
+    async move {
+        let answer = answer.await;
+        if let Some(progress) = progress {
+            progress.end(&body);
+        }
+        answer
+    }
+}
+
+fn body_end(request: &mut Request) -> BodyEnd {
+    if !request.chunked().unwrap_or(false) {
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        return BodyEnd::Length(length.and_then(|length| length.trim().parse().ok()).unwrap_or(0));
+    }
+    let read = Rc::new(Cell::new(false));
+    let at_end = Rc::clone(&read);
+    let end = poll_fn(move |_| {
+        at_end.set(true);
+        Poll::Ready(None)
+    });
+    let chunks = request.take_payload().chain(end);
+    *request.payload() = Payload::Stream { payload: Box::pin(chunks) };
+    BodyEnd::Chunks(read)
+}
+
+/// Renames an offered upgrade in a head. The bridge speaks HTTP/1.1 alone, and whoever offers more understands it.
+fn overlook_upgrade(mut head: &mut [u8]) {
+    while let Some(end) = memmem::find(head, b"\r\n") {
+        let (line, rest) = head.split_at_mut(end + 2);
+        if let Some(colon) = memchr::memchr(b':', line) {
+            let (name, value) = line.split_at_mut(colon);
+            if name.eq_ignore_ascii_case(UPGRADE) {
+                name.copy_from_slice(OVERLOOKED);
+            } else if name.eq_ignore_ascii_case(b"connection") {
+                let options = value.split_mut(|byte| b":, \t\r\n".contains(byte));
+                let offers = options.filter(|option| option.eq_ignore_ascii_case(UPGRADE));
+                offers.for_each(|offer| offer.copy_from_slice(OVERLOOKED));
+            }
+        }
+        head = rest;
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.socket).poll_read(cx, buffer) {
+            Poll::Ready(done) => {
+                if let Some(bytes) = buffer.filled_mut().get_mut(before..).filter(|bytes| !bytes.is_empty()) {
+                    self.progress.read(bytes);
+                }
+                Poll::Ready(done)
+            }
+            // The library takes it for the end of what the client sends, writes what is left and closes.
+            Poll::Pending => self.poll_deadline(cx).map(Ok),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // The body is not asked for where it does not matter any more.
+        let answer = bytes.strip_prefix(CONTINUE).filter(|rest| rest.starts_with(ANSWER)).unwrap_or(bytes);
+        let skipped = bytes.len() - answer.len();
+        match Pin::new(&mut self.socket).poll_write(cx, answer) {
+            Poll::Ready(written) => Poll::Ready(written.map(|count| skipped + count)),
+            Poll::Pending => {
+                self.blocked.get_or_insert_with(Instant::now);
+                self.poll_deadline(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The library flushes when all is written.
+        self.blocked = None;
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,143 @@
+//! The guides as a whole: short enough, alike in both languages, and no link that leads nowhere.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mediation_bridge::api::problem::explanation::Language;
+use mediation_bridge::settings::VARIABLES;
+use regex::Regex;
+use strum::IntoEnumIterator;
+
+use super::documents::{callers_guide, operators_guide};
+use super::support::markdown::{Page, Row};
+
+/// What a newcomer reads in a few minutes, in bytes.
+const README_MAX: usize = 12_288;
+/// How the path of a page in Chinese ends; the same page in English has the rest of it.
+const CHINESE: &str = ".zh-CN.md";
+
+/// Every Markdown file of the repository.
+fn pages() -> Vec<Page> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.to_owned()];
+    let mut pages = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && !matches!(name, "target" | "node_modules" | ".git") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(Page::read(path.strip_prefix(root).unwrap()));
+            }
+        }
+    }
+    pages
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let pages = pages();
+    let mut followed = 0;
+    for page in &pages {
+        let from = page.path.display();
+        for link in page.links() {
+            let Some((path, anchor)) = page.resolve(&link) else { continue };
+            let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).exists();
+            assert!(there, "{from}: {link} leads to a file that there is not");
+            if let Some(anchor) = anchor {
+                let target = pages.iter().find(|other| other.path == path);
+                let target = target.unwrap_or_else(|| panic!("{from}: {link} is in no Markdown file"));
+                assert!(target.anchors().contains(&anchor), "{from}: {link} leads to no heading");
+            }
+            followed += 1;
+        }
+    }
+    assert!(pages.len() >= 6 && followed > 60, "{} pages, {followed} links", pages.len());
+}
+
+#[test]
+fn the_readme_is_short_and_begins_with_two_commands() {
+    let readme = Page::read("README.md");
+    assert!(
+        readme.text.len() <= README_MAX,
+        "README.md has {} bytes, at most {README_MAX}",
+        readme.text.len()
+    );
+    let blocks = readme.section("quick-start").blocks();
+    let commands: Vec<&[String]> =
+        blocks.iter().filter(|block| block.language == "sh").map(|block| &block.lines[..]).collect();
+    assert_eq!(commands, [["cargo run -- demo", "cargo test"]]);
+}
+
+#[test]
+fn both_languages_of_a_guide_are_built_alike() {
+    let pages = pages();
+    let chinese = |page: &&Page| page.path.to_str().unwrap().ends_with(CHINESE);
+    let pairs = pages.iter().filter(chinese).map(|page| {
+        let path = page.path.to_str().unwrap().replace(CHINESE, ".md");
+        (Page::read(path), page)
+    });
+    let mut compared = BTreeSet::new();
+    for (english, chinese) in pairs {
+        let path = chinese.path.display().to_string();
+        let levels = |page: &Page| page.headings().iter().map(|(level, _)| *level).collect::<Vec<_>>();
+        assert_eq!(levels(&english), levels(chinese), "{path}");
+        let blocks = |page: &Page| page.blocks().into_iter().map(|block| block.language).collect::<Vec<_>>();
+        assert_eq!(blocks(&english), blocks(chinese), "{path}");
+        let (english, chinese) = (english.tables(), chinese.tables());
+        assert_eq!(english.len(), chinese.len(), "{path}: tables");
+        for (one, other) in english.iter().zip(&chinese) {
+            // The headings are in words.
+            let first = |table: &[Row]| table[1..].iter().map(|row| row[0].clone()).collect::<Vec<_>>();
+            assert_eq!(first(one), first(other), "{path}");
+            let widths = |table: &[Row]| table.iter().map(Vec::len).collect::<BTreeSet<_>>();
+            assert_eq!((widths(one).len(), widths(one)), (1, widths(other)), "{path}: {:?}", one[0]);
+        }
+        compared.insert(path);
+    }
+    for guide in [callers_guide(Language::Chinese), operators_guide(Language::Chinese)] {
+        assert!(compared.contains(guide), "{guide} is compared: {compared:?}");
+    }
+}
+
+#[test]
+fn every_variable_that_a_guide_names_is_one() {
+    let name = Regex::new(r"\b(?:TOP|BRIDGE)_[A-Z_]+\b").unwrap();
+    let files = VARIABLES.iter().filter_map(|variable| variable.file);
+    let known: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).chain(files).collect();
+    for page in pages() {
+        let named: BTreeSet<&str> = name.find_iter(&page.text).map(|found| found.as_str()).collect();
+        let unknown: Vec<&&str> = named.difference(&known).filter(|name| !name.ends_with('_')).collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", page.path.display());
+    }
+}
+
+#[test]
+fn the_tests_that_the_guides_name_exist() {
+    let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
+    for path in Language::iter().map(operators_guide) {
+        let risks = Page::read(path).table("API1 Broken Object Level Authorization");
+        assert_eq!(risks.len(), 10, "{path}");
+        for risk in risks {
+            for name in risk[2].split(", ").map(|name| name.trim_matches('`')) {
+                assert!(sources.contains(&format!("fn {name}(")), "{path}: {name} of {}", risk[0]);
+            }
+        }
+    }
+}
+
+/// Everything that is compiled, in one.
+fn sources(root: &Path) -> String {
+    let mut folders: Vec<PathBuf> = vec![root.join("src"), root.join("tests")];
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(rs) if rs == "rs" => text += &std::fs::read_to_string(path).unwrap(),
+                _ => {}
+            }
+        }
+    }
+    text
+}
