@@ -4,7 +4,7 @@
 //
 // Prints one line of JSON, {"outcome": ..., "tries": ..., "code": ...}, and exits 0 accepted, 1 rejected, 2 not
 // executed (proven, over all tries), 3 unknown, 64 wrong command line. Where the line is missing, the outcome is unknown.
-// Copy this file into your service and call `push`. Node.js 18, no packages.
+// Copy this file into your service and call `push`. Node.js 20, no packages.
 
 import { randomUUID } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
