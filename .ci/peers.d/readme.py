@@ -1,61 +1,51 @@
-"""Runs every `sh` block of a Markdown file that has a curl for the demo's address, and compares the answer with the
-block that follows: its status line, the headers that it shows, in any order, and its body. Request ids, the bridge's and
-TOP's, differ every time and are masked.
+"""Runs every `sh` block of a Markdown file that calls the demonstration with curl, and compares the answer with the block
+that follows: status line, the headers that it shows, and body, aside from identifiers that differ every time.
 
-Usage: readme.py FILE ADDRESS_OF_THE_DEMO
+Usage: readme.py ADDRESS_OF_THE_DEMO FILE…
 """
 
 import difflib
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
-file, address = sys.argv[1:]
-IN_THE_FILE = "127.0.0.1:8080"
-text = open(file, encoding="utf-8").read()
-
-
-def mask(answer):
-    answer = re.sub(r"(?im)^(x-request-id: )[0-9a-f]{32}$", r"\1REQUEST-ID", answer)
-    answer = re.sub(r'("request_id":\s*)"[0-9a-f]{32}"', r'\1"REQUEST-ID"', answer)
-    return re.sub(r'("request_id":\s*)"[0-9a-z]{16}"', r'\1"TOP-REQUEST-ID"', answer)
+CURL = 'curl() { command curl --silent --show-error --max-time 30 "$@"; }\n'
+DOCUMENTED = "127.0.0.1:8080"
+BLOCKS = re.compile(r"^```sh\n(.*?)^```\n(?:\n```(?:json|http|)\n(.*?)^```$)?", re.M | re.S)
 
 
 def parts(answer):
-    """Status line, headers, body; an answer without a status line is a body alone."""
-    answer = mask(answer.replace("\r\n", "\n")).strip("\n")
-    if not answer.startswith("HTTP/"):
-        return "", [], answer
-    head, _, body = answer.partition("\n\n")
-    status, *headers = head.split("\n")
-    return status, sorted(re.sub(r"^[^:]+", lambda name: name[0].lower(), header) for header in headers), body
+    """Status line, header lines and lines of the body, each identifier in them masked."""
+    answer = re.sub(r'(?im)(^x-request-id: |"request_id": ?")[0-9a-z]{16,32}', r"\1ID", answer.replace("\r\n", "\n")).strip()
+    head, _, body = answer.partition("\n\n") if answer.startswith("HTTP/") else ("", "", answer)
+    if body.startswith("{"):
+        body = json.dumps(json.loads(body), ensure_ascii=False, indent=1)
+    status, *headers = head.lower().split("\n")
+    return status, headers, body.split("\n")
 
 
-blocks = list(re.finditer(r"^```(\S*)\n(.*?)^```$", text, re.M | re.S))
-failures = run = 0
-for number, block in enumerate(blocks):
-    language, commands = block.groups()
-    if language != "sh" or not re.search(rf"^\s*curl\b.*{re.escape(IN_THE_FILE)}", commands, re.M):
-        continue
-    run += 1
-    line = text.count("\n", 0, block.start()) + 1
-    following = blocks[number + 1] if number + 1 < len(blocks) else None
-    if following is None or following[1] not in ("", "json", "http") or text[block.end() : following.start()].strip():
-        print(f"{file}:{line}: no block with the answer follows")
-        failures += 1
-        continue
-    script = 'curl() { command curl --silent --show-error --max-time 30 "$@"; }\n' + commands.replace(IN_THE_FILE, address)
-    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-    wanted_status, wanted_headers, wanted_body = parts(following[2])
-    status, headers, body = parts(done.stdout)
-    shown = {header.partition(":")[0] for header in wanted_headers}
-    headers = [header for header in headers if header.partition(":")[0] in shown]
-    wanted = [wanted_status, *wanted_headers, "", *wanted_body.split("\n")]
-    got = [status, *headers, "", *body.replace(address, IN_THE_FILE).split("\n")]
-    if done.returncode != 0 or wanted != got:
-        failures += 1
-        print(f"{file}:{line}: another answer than the one shown (exit code {done.returncode}) {done.stderr}")
-        print("\n".join(difflib.unified_diff(wanted, got, "shown", "came", lineterm="")))
+def differences(commands, shown, address):
+    script = CURL + commands.replace(DOCUMENTED, address)
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=60)
+    status, headers, body = parts(shown)
+    came_status, came_headers, came_body = parts(done.stdout.replace(address, DOCUMENTED))
+    names = {header.partition(":")[0] for header in headers}
+    came_headers = [header for header in came_headers if header.partition(":")[0] in names]
+    wanted, came = [status, *sorted(headers), *body], [came_status, *sorted(came_headers), *came_body]
+    return [*difflib.unified_diff(wanted, came, "shown", "came", lineterm="", n=1), *done.stderr.splitlines()]
 
-print(f"{run} curl blocks run, {run - failures} gave what is shown")
-sys.exit(1 if failures or run == 0 else 0)
+
+address, *files = sys.argv[1:]
+run = failed = 0
+for file in files:
+    for commands, shown in (block.groups() for block in BLOCKS.finditer(Path(file).read_text())):
+        if not re.search(rf"^\s*curl\b.*{re.escape(DOCUMENTED)}", commands, re.M):
+            continue
+        lines = differences(commands, shown, address) if shown else ["no block with the answer follows"]
+        run, failed = run + 1, failed + bool(lines)
+        for line in [f"{file}: {commands}", *lines] if lines else []:
+            print(line)
+print(f"{run} curl blocks run, {failed} gave another answer than the one that is shown")
+sys.exit(failed > 0 or run == 0)

@@ -1,24 +1,31 @@
-"""Teaches Schemathesis the one rule of the bridge that no schema can say: an Idempotency-Key belongs to one request.
+"""Teaches Schemathesis the two rules of the bridge that no schema can say."""
 
-Schemathesis sends the same key with many requests, and the bridge refuses that, as it promises
-(`idempotency_key_reused`). So a key that came before with another request is replaced by a new one. The first request
-with each key, and the very same request again, are sent as they were generated.
-"""
-
+import re
 import uuid
 
 import schemathesis
 
-HEADER = "Idempotency-Key"
+IGNORED_UNLESS = {
+    "X-Request-Id": "[A-Za-z0-9._-]{1,128}",
+    "traceparent": "[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?",
+}
+KEY = "Idempotency-Key"
 first_request = {}
 
 
 @schemathesis.hook
+def filter_case(context, case):
+    """A header that serves tracing alone is ignored, not refused, where it is not in its form."""
+    headers = case.headers or {}
+    return all(re.fullmatch(form, str(headers[name])) for name, form in IGNORED_UNLESS.items() if name in headers)
+
+
+@schemathesis.hook
 def before_call(context, case, kwargs):
-    key = (case.headers or {}).get(HEADER)
-    if not isinstance(key, str) or not key:
-        return
-    request = repr((case.path_parameters, case.body))
-    # "abc" in quotes and abc are the same key.
-    if first_request.setdefault(key.strip('"'), request) != request:
-        case.headers[HEADER] = str(uuid.uuid4())
+    """An Idempotency-Key belongs to one request: one that came before with another is replaced by a new one."""
+    key = (case.headers or {}).get(KEY)
+    if isinstance(key, str) and key:
+        request = repr((case.path_parameters, case.body))
+        # "abc" in quotes and abc are the same key.
+        if first_request.setdefault(key.strip('"'), request) != request:
+            case.headers[KEY] = str(uuid.uuid4())

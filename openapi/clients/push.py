@@ -1,176 +1,124 @@
-"""Pushes the result of a mediation through the mediation-bridge, retries, and tells what came of it.
-
-Copy this file into your service and call `push`, or run it:
+"""Pushes the result of a mediation through the mediation-bridge, retries where that helps, and tells the outcome.
 
     push.py BASE_URL CASE_ID JSON_FILE [--token T] [--key K] [--timeout SECONDS] [--give-up SECONDS]
 
-It prints one line of JSON, {"outcome": ..., "tries": ..., "code": ...}, and exits 0 accepted, 1 rejected, 2 not
-executed (proven for every try), 3 unknown, 64 wrong command line. A run that printed no line was cut short: nobody
-knows whether it pushed. Python 3.11, standard library only.
+Prints one line of JSON, {"outcome": ..., "tries": ..., "code": ...}, and exits 0 accepted, 1 rejected, 2 not executed
+(proven, over all tries), 3 unknown, 64 wrong command line. Where the line is missing, the outcome is unknown.
+Copy this file into your service and call `push`. Python 3.8, standard library only.
 """
 
 import argparse
 import http.client
-import io
 import json
 import logging
 import random
 import re
-import socket
 import sys
+import threading
 import time
 import urllib.parse
 import uuid
-from typing import NamedTuple
 
-
-class Conclusion(NamedTuple):
-    outcome: str  # accepted, rejected, not_executed or unknown
-    tries: int
-    code: str  # of the last try: accepted, the code of the bridge's problem, or no_answer
-    doubt: bool  # a try may have been executed without an answer that says so; see `push`
-
-
-class Answer(NamedTuple):
-    outcome: str
-    code: str
-    retryable: bool
-    prior_outcome: str | None = None
-
-
-# The push may have arrived, and what answered, if anything, was not the bridge.
-NO_ANSWER = Answer("unknown", "no_answer", True)
-# There was no connection, so nothing of the push was sent.
-NOT_SENT = Answer("not_executed", "no_answer", True)
-LONGEST_WAIT = 60
+OUTCOMES = ["accepted", "rejected", "not_executed", "unknown"]  # in the order of the exit codes
+NO_ANSWER = {"outcome": "unknown", "code": "no_answer", "retryable": True}
+MAX_PAUSE = 60
 log = logging.getLogger("push")
 
 
 def push(base_url, case_id, body, token=None, key=None, timeout=15, give_up=120):
-    """Pushes `body`, JSON as bytes, until its outcome is certain, a retry is useless or `give_up` seconds are over.
+    """Pushes `body`, JSON as bytes, until TOP decides, a retry is useless or `give_up` seconds have passed. Returns
+    the outcome, the number of tries, and `accepted`, the code of the last problem, or `no_answer`.
 
-    `timeout` is for one try. It should exceed the bridge's BRIDGE_DEADLINE (10 s), or the bridge's own answer is often
-    missed; then more pushes come to `unknown`, but no conclusion becomes wrong. The last try may end after `give_up`.
-
-    With `doubt`, `accepted` may stand for two executions, and `rejected` may mean that an earlier try was executed: TOP
-    also refuses what it calls a duplicate or a closed case. Ask Jiaoyimao before you push other data. If an earlier run
-    with the same `key` came to `unknown`, `not_executed` speaks of this run only, and the push is still in doubt.
+    `timeout` limits each try. It should exceed the bridge's BRIDGE_DEADLINE (10 s): a shorter one misses answers, and
+    more pushes end as `unknown`. After several tries, `accepted` can stand for two executions, and `rejected` can be
+    the refusal of a duplicate. `not_executed` covers the tries of this call, not those of an earlier one.
     """
     end = time.monotonic() + give_up
     url = urllib.parse.urlsplit(f"{base_url.rstrip('/')}/mediations/{urllib.parse.quote(case_id, safe='')}/result")
-    # One key for all tries: the bridge then never runs two of them at once, and repeats what TOP has decided.
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key or str(uuid.uuid4())}
-    if token:
+    # One key for all tries: the bridge never runs two of them at once, and replays what TOP has decided.
+    headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()) if key is None else key}
+    if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = kind(url.hostname, url.port, timeout=timeout)
+    if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
+        raise ValueError("the base URL is no http or https URL")
+    if not all(re.fullmatch("[ -~]+", value) for value in headers.values()):
+        raise ValueError("token and key must be visible ASCII characters")
     tries, doubt, pause = 0, False, 1
     while True:
         tries += 1
-        answer, retry_after = attempt(connection, url.path, headers, body)
-        doubt = doubt or "unknown" in (answer.outcome, answer.prior_outcome)
-        # Only TOP's decision ends a doubt. A later not_executed is about its own try, not about the others.
-        if answer.outcome in ("accepted", "rejected"):
-            return Conclusion(answer.outcome, tries, answer.code, doubt)
+        answer, retry_after = attempt(url, headers, body, timeout)
+        outcome, code = answer["outcome"], answer["code"]
+        # Only TOP's decision ends a doubt: a later not_executed tells nothing about the tries before it.
+        doubt = doubt or outcome == "unknown" or "prior_outcome" in answer
+        if outcome in ("accepted", "rejected"):
+            return outcome, tries, code
         # The jitter keeps callers that failed together from coming back together.
-        wait = min(retry_after or pause * random.uniform(0.5, 1), LONGEST_WAIT)
-        if not answer.retryable or time.monotonic() + wait > end:
-            return Conclusion("unknown" if doubt else "not_executed", tries, answer.code, doubt)
+        wait = retry_after or pause * random.uniform(0.5, 1)
+        if answer.get("retryable") is not True or time.monotonic() + wait > end:
+            return "unknown" if doubt else "not_executed", tries, code
         time.sleep(wait)
-        pause = min(2 * pause, LONGEST_WAIT)
+        pause = min(2 * pause, MAX_PAUSE)
 
 
-def attempt(connection, path, headers, body):
-    """One try: what it says about the push, and the seconds that the answer asks to wait, 0 where it names none."""
-    end = time.monotonic() + connection.timeout
+def attempt(url, headers, body, timeout):
+    """One try. Returns the bridge's answer, or NO_ANSWER, and the seconds of Retry-After, 0 without it."""
+    answers = []
+    # A socket's own time-out starts again with every byte that arrives. Waiting for a thread limits the whole try.
+    thread = threading.Thread(target=lambda: answers.append(exchange(url, headers, body, timeout)), daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if not answers:
+        log.warning("no answer within %s s", timeout)
+    return answers[0] if answers else (NO_ANSWER, 0)
+
+
+def exchange(url, headers, body, timeout):
+    retry_after = 0
+    connection_class = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = connection_class(url.hostname, url.port, timeout=timeout)
     try:
-        try:
-            connection.connect()
-        except (ConnectionRefusedError, socket.gaierror) as error:
-            log.warning("nothing sent: %r", error)
-            return NOT_SENT, 0
-        connection.sock.settimeout(max(end - time.monotonic(), 0.001))
-        connection.request("POST", path, body, headers)
-        response = http.client.HTTPResponse(TimedSocket(connection.sock, end), method="POST")
-        response.begin()
-        answer = read_answer(response.status, response.headers.get_content_type(), response.read())
-        asked = response.headers.get("Retry-After", "")
-        return answer, int(asked) if re.fullmatch("[0-9]{1,9}", asked) else 0
-    except Exception as error:  # whatever went wrong, the push may have been sent
-        log.warning("no answer: %r", error)
-        return NO_ANSWER, 0
+        connection.request("POST", url.path, body, headers)
+        response = connection.getresponse()
+        seconds = response.headers.get("Retry-After", "")
+        retry_after = int(seconds) if re.fullmatch("[0-9]{1,9}", seconds) else 0
+        answer = json.loads(response.read())
+        if response.status == 200 and answer["outcome"] == "accepted":
+            return {**answer, "code": "accepted"}, 0
+        problem = response.status >= 400 and response.headers.get_content_type() == "application/problem+json"
+        if problem and answer["outcome"] in OUTCOMES[1:] and isinstance(answer["code"], str):
+            return answer, retry_after
+        log.warning("status %d does not come from the bridge", response.status)
+    except Exception as error:  # whatever failed, the push may have arrived
+        log.warning("no answer of the bridge: %r", error)
     finally:
         connection.close()
-
-
-def read_answer(status, content_type, body):
-    """Believes only the bridge. A proxy's page, a redirect or a bare status says nothing about the push."""
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        fields = None
-    if isinstance(fields, dict):
-        outcome, code = fields.get("outcome"), fields.get("code")
-        if status == 200 and outcome == "accepted":
-            return Answer("accepted", "accepted", False, fields.get("prior_outcome"))
-        problem = status >= 400 and content_type == "application/problem+json" and isinstance(code, str)
-        if problem and outcome in ("rejected", "not_executed", "unknown"):
-            return Answer(outcome, code, fields.get("retryable") is True, fields.get("prior_outcome"))
-    log.warning("no answer of the bridge: status %d", status)
-    return NO_ANSWER
-
-
-class TimedSocket(io.RawIOBase):
-    """Reads from a socket until one point in time. The socket's own time-out starts anew with every byte that comes."""
-
-    def __init__(self, sock, end):
-        self.sock, self.end = sock, end
-
-    def makefile(self, _mode):
-        return io.BufferedReader(self)
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        left = self.end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer took too long")
-        self.sock.settimeout(left)
-        return self.sock.recv_into(buffer)
+    return NO_ANSWER, retry_after
 
 
 class CommandLine(argparse.ArgumentParser):
     def error(self, message):
-        self.exit(64, f"{self.format_usage()}{message}\n")  # argparse's own code, 2, means "not executed" here
-
-
-def matching(pattern, convert=str):
-    def check(text):
-        if not re.fullmatch(pattern, text, re.ASCII):
-            raise ValueError(text)
-        return convert(text)
-    return check
+        self.exit(64, f"{self.format_usage()}{message}\n")  # argparse exits 2, which means "not executed" here
 
 
 def main():
     line = CommandLine(prog="push.py", add_help=False, allow_abbrev=False)
-    line.add_argument("base_url", metavar="BASE_URL", type=matching("https?://[!-~]+"))
-    line.add_argument("case_id", metavar="CASE_ID", type=matching(".+"))
-    line.add_argument("json_file", metavar="JSON_FILE")
-    line.add_argument("--token", metavar="T", type=matching("[!-~]+"))
-    line.add_argument("--key", metavar="K", type=matching("[!-~]{1,255}"))
-    line.add_argument("--timeout", metavar="SECONDS", type=matching(r"(?=.*[1-9])\d{1,6}(\.\d+)?", float), default=15)
-    line.add_argument("--give-up", metavar="SECONDS", type=matching(r"\d{1,6}(\.\d+)?", float), default=120)
+    for name in ("base_url", "case_id", "json_file"):
+        line.add_argument(name, metavar=name.upper())
+    line.add_argument("--token", metavar="T")
+    line.add_argument("--key", metavar="K")
+    line.add_argument("--timeout", metavar="SECONDS", type=float, default=15)
+    line.add_argument("--give-up", metavar="SECONDS", type=float, default=120)
     given = vars(line.parse_args())
     try:
         with open(given.pop("json_file"), "rb") as file:
-            body = file.read()
-        outcome, tries, code, _ = push(body=body, **given)
-    except (OSError, ValueError) as error:  # the file, or the address in the URL; nothing was sent yet
+            given["body"] = file.read()
+        if not 0 < given["timeout"] < 1e6 or not 0 <= given["give_up"] < 1e6:
+            raise ValueError("SECONDS is out of range")
+        outcome, tries, code = push(**given)
+    except (OSError, ValueError) as error:  # nothing was sent yet
         line.error(error)
     print(json.dumps({"outcome": outcome, "tries": tries, "code": code}))
-    return ["accepted", "rejected", "not_executed", "unknown"].index(outcome)
+    return OUTCOMES.index(outcome)
 
 
 if __name__ == "__main__":

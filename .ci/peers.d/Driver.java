@@ -1,0 +1,23 @@
+import java.nio.file.*;
+import java.util.concurrent.*;
+
+/** Makes many pushes side by side with Push.java: the lines of a file in, a line for each conclusion out. */
+class Driver {
+    public static void main(String[] arguments) throws Exception {
+        var push = new Push();
+        var pool = Executors.newFixedThreadPool(Integer.parseInt(arguments[2]));
+        for (String line : Files.readAllLines(Path.of(arguments[1]))) {
+            String[] word = line.split("\t");
+            String token = word[3].isEmpty() ? null : word[3];
+            String key = word[4].isEmpty() ? null : word[4];
+            pool.submit(() -> {
+                var end = push.push(word[0], word[1], Files.readAllBytes(Path.of(word[2])), token, key,
+                        Double.parseDouble(word[5]), Double.parseDouble(word[6]));
+                System.out.println(String.join("\t", word[1], end.outcome(), "" + end.tries(), end.code()));
+                return end;
+            });
+        }
+        pool.shutdown();
+        System.exit(pool.awaitTermination(10, TimeUnit.MINUTES) ? 0 : 1);
+    }
+}
