@@ -38,6 +38,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may go on sending a body that was answered, before the connection is closed.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long the accepting thread may take to notice that it is to pause.
+const PAUSED: Duration = Duration::from_millis(50);
 /// Beyond the deadline, how long the last answers may take to leave when the process stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
@@ -185,12 +187,14 @@ impl Application {
 /// Accepts no more connections, finishes the pushes in flight, those whose callers have gone included, then answers what is
 /// left and ends the workers. All of that has one deadline's time and [`LAST_ANSWERS`]; false if it was not enough.
 async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -> bool {
+    shared.lifecycle().advance(Phase::Closing);
     handle.pause().await;
+    // The accepting thread does so a moment later and tells nobody; a socket that is shut down before would be an error.
+    sleep(PAUSED).await;
     // Paused, connections would still be made and wait in vain; shut down, they are refused.
     if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
         tracing::warn!(%error, "the listening socket could not be shut down");
     }
-    shared.lifecycle().advance(Phase::Closing);
     let end = Instant::now() + shared.deadline() + LAST_ANSWERS;
     let ended = timeout_at(end, async {
         shared.lifecycle().drained().await;
