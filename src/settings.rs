@@ -4,6 +4,8 @@
 //! one function of `values`. The operator is told everything that is wrong in one go, by the variable's name and what it
 //! must look like, never by the value of a secret, and is warned of what is set in vain.
 
+mod callers;
+mod log_filter;
 mod names;
 mod nearest;
 mod reader;
@@ -16,10 +18,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
 
+pub use callers::{Caller, Callers};
+pub use log_filter::LogFilter;
 use reader::Reader;
 use table::{Candidates, Environment, row};
 pub use table::{VARIABLES, Values};
-pub use values::{Caller, Callers, IdempotencyStore, LogFilter, LogFormat, is_loopback};
+pub use values::{IdempotencyStore, LogFormat, is_loopback};
 pub use variable::{SettingProblem, Variable};
 
 /// Everything that the bridge can be told, checked.

@@ -7,6 +7,7 @@
 
 pub mod catalogue;
 pub mod explanation;
+mod field_error;
 pub mod pages;
 
 use std::borrow::Cow;
@@ -21,15 +22,13 @@ use utoipa::openapi::schema::ArrayBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::context::{Context, RequestId};
-use super::schema::{
-    self, Attempts, PathText, PriorOutcome, ProblemOutcome, ProblemStatus, ProblemType, Sentence, Title,
-};
+use super::schema::{Attempts, PathText, PriorOutcome, ProblemOutcome, ProblemStatus, ProblemType, Title};
 use super::{json, paths};
 use crate::delivery::Outcome;
-use crate::mediation::{Rule, Violation};
 use crate::top::UpstreamDetails;
 pub use catalogue::Code;
 use explanation::Language;
+pub use field_error::{CASE_ID, FieldError, IDEMPOTENCY_KEY, MAX_POINTER};
 
 /// The media type of every problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -38,11 +37,6 @@ pub const REPLAYED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
 /// The most violations that one answer lists; `detail` says so where there are more.
 pub const MAX_ERRORS: usize = 100;
-/// The most characters of a JSON pointer in an answer; longer member names are cut.
-pub const MAX_POINTER: usize = 128;
-/// The most characters of a member's name in a sentence.
-const MAX_NAME: usize = 64;
-
 /// A problem, before it is tied to a request.
 #[derive(Debug)]
 pub struct Problem {
@@ -66,40 +60,6 @@ pub struct Problem {
     pub retry_after: Option<u64>,
     /// `Allow`.
     pub allow: Option<&'static str>,
-}
-
-/// One violated rule; either `pointer` or `parameter` says where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// The place in the body, a JSON pointer (RFC 6901); empty for the body itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = pointer_schema)]
-    pub pointer: Option<String>,
-    /// The path parameter or header.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = parameter_schema)]
-    pub parameter: Option<&'static str>,
-    /// The rule.
-    pub code: Rule,
-    /// What to send instead.
-    #[schema(value_type = Sentence)]
-    pub detail: String,
-}
-
-/// The path parameter that names a case.
-pub const CASE_ID: &str = "case_id";
-/// The header by which a caller makes retries safe.
-pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-
-fn pointer_schema() -> RefOr<Schema> {
-    let pattern = "^(?:/(?:[^/~]|~[01])*)?$";
-    let description = "The place in the body, a JSON pointer (RFC 6901); empty for the body itself.";
-    let pointer = schema::string(0, MAX_POINTER, pattern).description(Some(description));
-    pointer.examples([serde_json::json!("/completed_time")]).into()
-}
-
-fn parameter_schema() -> RefOr<Schema> {
-    schema::words([CASE_ID, IDEMPOTENCY_KEY]).description(Some("The path parameter or header.")).into()
 }
 
 fn errors_schema() -> RefOr<Schema> {
@@ -299,79 +259,4 @@ impl ResponseError for Problem {
 #[must_use]
 pub fn type_of(code: Code) -> String {
     format!("{}/{}", paths::PROBLEMS, code.name())
-}
-
-impl FieldError {
-    /// A violation in the member `name` of the body.
-    #[must_use]
-    pub fn in_member(name: &str, violation: &Violation) -> Self {
-        let shown = bounded(name, MAX_NAME).replace(char::is_control, "\u{fffd}");
-        Self { pointer: Some(pointer(name)), ..Self::new(&shown, violation) }
-    }
-
-    /// A violation by the body as a whole.
-    #[must_use]
-    pub fn in_body(violation: &Violation) -> Self {
-        Self { pointer: Some(String::new()), ..Self::new("the body", violation) }
-    }
-
-    /// A violation in the path parameter or header `name`.
-    #[must_use]
-    pub fn in_parameter(name: &'static str, violation: &Violation) -> Self {
-        Self { parameter: Some(name), ..Self::new(name, violation) }
-    }
-
-    fn new(subject: &str, violation: &Violation) -> Self {
-        let detail = format!("{subject} {}", violation.detail);
-        Self { pointer: None, parameter: None, code: violation.rule, detail }
-    }
-
-    /// Whether both are about the same place.
-    #[must_use]
-    pub fn is_at_place_of(&self, other: &Self) -> bool {
-        (&self.pointer, self.parameter) == (&other.pointer, other.parameter)
-    }
-}
-
-/// The pointer to the member `name`, cut between characters of the name, never within an escape.
-fn pointer(name: &str) -> String {
-    let mut pointer = String::from("/");
-    let mut length = 1;
-    for character in name.chars() {
-        let (escape, more) = match character {
-            '~' => ("~0", 2),
-            '/' => ("~1", 2),
-            _ => ("", 1),
-        };
-        // One character is kept for the mark of what was cut.
-        if length + more > MAX_POINTER - 1 {
-            pointer.push('…');
-            break;
-        }
-        length += more;
-        if escape.is_empty() { pointer.push(character) } else { pointer.push_str(escape) }
-    }
-    pointer
-}
-
-fn bounded(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pointer_is_valid_and_short() {
-        assert_eq!(pointer("a/b~c"), "/a~1b~0c");
-        assert_eq!(pointer(""), "/");
-        let long = pointer(&format!("{}{}", "a".repeat(125), "~".repeat(9)));
-        assert_eq!(long, format!("/{}…", "a".repeat(125)));
-        assert_eq!(pointer(&"键".repeat(200)).chars().count(), MAX_POINTER);
-        assert_eq!(pointer(&"a".repeat(126)).chars().count(), MAX_POINTER - 1);
-    }
 }

@@ -1,8 +1,9 @@
 //! `POST /mediations/{case_id}/result`: check, deliver, answer.
 //!
-//! In reading order: this file is the handler, [`request`] reads and checks what came, [`response`] turns what became of the
+//! In reading order: this file is the handler, [`request`] and `members` read and check what came, [`response`] turns what became of the
 //! push into its answer, [`record`] is what log and metrics keep of it.
 
+mod members;
 pub mod record;
 pub mod request;
 pub mod response;

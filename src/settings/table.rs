@@ -9,8 +9,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use super::callers::{self, Callers};
+use super::log_filter::{self, LogFilter};
 use super::reader::Reader;
-use super::values::{self, Callers, IdempotencyStore, LogFilter, LogFormat};
+use super::values::{self, IdempotencyStore, LogFormat};
 use super::variable::Variable;
 use crate::redis_url::RedisUrl;
 use crate::top::SignMethod;
@@ -115,7 +117,7 @@ variables! {
     BRIDGE_BIND: bridge_bind, SocketAddr, with_default("127.0.0.1:8080"), values::address;
     /// who may push: `name:token` pairs, separated by commas or new lines; a name may appear several times (rotation), a token has at least 16 characters
     BRIDGE_CALLERS or BRIDGE_CALLERS_FILE: bridge_callers or bridge_callers_file, Option<Callers>,
-        optional, values::callers;
+        optional, callers::callers;
     /// `true` lets the bridge start without callers on an address that is not loopback
     BRIDGE_ALLOW_ANONYMOUS: bridge_allow_anonymous, bool, with_default("false"), values::switch;
     /// from a request's arrival to its answer, every attempt included; longer than `TOP_CONNECT_TIMEOUT`
@@ -136,7 +138,7 @@ variables! {
     /// `false` takes `/swagger-ui/` away
     BRIDGE_SWAGGER_UI: bridge_swagger_ui, bool, with_default("true"), values::switch;
     /// a level, or directives: `info`, `off`, `info,mediation_bridge=debug`
-    BRIDGE_LOG: bridge_log, LogFilter, with_default("info"), values::log_filter;
+    BRIDGE_LOG: bridge_log, LogFilter, with_default("info"), log_filter::log_filter;
     /// `json` or `text`
     BRIDGE_LOG_FORMAT: bridge_log_format, LogFormat, with_default("json"), values::log_format;
     /// threads that serve requests; unset: the processor count

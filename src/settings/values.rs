@@ -1,17 +1,14 @@
 //! What each kind of value must look like: one function from text to value, or to sentences that say so.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use strum::EnumString;
-use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::{Host, Url};
 
-use super::nearest::nearest;
 use super::reader::Parsed;
 use crate::redis_url::{NoRedisUrl, RedisUrl};
 use crate::top::SignMethod;
@@ -26,26 +23,9 @@ const MOST_WORKERS: usize = 1024;
 const MOST_ATTEMPTS: u32 = 100;
 /// The lengths of an application's key.
 const APP_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 1..=128;
-/// The lengths of a caller's name.
-const NAME_LENGTHS: std::ops::RangeInclusive<usize> = 1..=64;
-/// The lengths of a caller's token.
-const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 16..=256;
 /// What people write where a secret is still to be filled in, in lower case.
 const PLACEHOLDERS: [&str; 8] =
     ["replace-me", "replace_me", "replaceme", "changeme", "change-me", "change_me", "todo", "xxx"];
-
-/// Who may push.
-#[derive(Debug, Clone)]
-pub struct Callers(pub Vec<Caller>);
-
-/// One token and whose it is; a name may appear several times while tokens are rotated.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The name that the log shows.
-    pub name: String,
-    /// The bearer token.
-    pub token: SecretString,
-}
 
 /// The kinds of store for Idempotency-Keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
@@ -69,12 +49,8 @@ pub enum LogFormat {
     Text,
 }
 
-/// Which log lines there are.
-#[derive(Debug, Clone)]
-pub struct LogFilter(pub Targets);
-
 /// A sentence as the only one.
-fn only<T>(what: impl Into<String>) -> Parsed<T> {
+pub(super) fn only<T>(what: impl Into<String>) -> Parsed<T> {
     Err(vec![what.into()])
 }
 
@@ -154,7 +130,7 @@ pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
 }
 
 /// Why a secret, key or token is none: what an editor, a shell or a template left in it.
-fn not_a_secret(text: &str) -> Option<&'static str> {
+pub(super) fn not_a_secret(text: &str) -> Option<&'static str> {
     let first_and_last = (text.chars().next(), text.chars().next_back());
     if text.starts_with('\u{feff}') {
         Some("must not begin with a byte order mark; save the file as UTF-8 without it")
@@ -239,138 +215,5 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
-    }
-}
-
-/// A level, or directives `target=level`, separated by commas; spaces around them are ignored.
-pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
-    let mut problems = Vec::new();
-    let mut targets = Targets::new();
-    for directive in text.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
-        let (target, level) = match directive.split_once('=') {
-            Some((target, level)) => (Some(target.trim()), level.trim()),
-            None => (None, directive),
-        };
-        let level = if LEVELS.contains(&level) {
-            level.parse::<LevelFilter>().ok()
-        } else {
-            problems.push(format!("has the level {level:?}, which there is not{}", nearest_level(level)));
-            None
-        };
-        match (target, level) {
-            (Some(target), _) if !is_target(target) => {
-                problems.push(format!("has the target {target:?}, which is no path of a module"));
-            }
-            (Some(target), Some(level)) => targets = targets.with_target(target, level),
-            (None, Some(level)) => targets = targets.with_default(level),
-            (_, None) => {}
-        }
-    }
-    if problems.is_empty() { Ok(LogFilter(targets)) } else { Err(problems) }
-}
-
-/// The levels, from none to all.
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-
-fn is_target(target: &str) -> bool {
-    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
-    !target.is_empty() && target.chars().all(known)
-}
-
-fn nearest_level(level: &str) -> String {
-    let levels = LEVELS.join(", ");
-    match nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
-        Some(near) => format!("; is {near} meant? There are {levels}"),
-        None => format!("; there are {levels}, and target=level"),
-    }
-}
-
-impl LogFilter {
-    /// Whether the line that each push leaves is logged.
-    #[must_use]
-    pub fn has_push_lines(&self) -> bool {
-        self.0.would_enable(PUSH_LINE_TARGET, &tracing::Level::INFO)
-    }
-}
-
-/// The module that writes the line of each push.
-const PUSH_LINE_TARGET: &str = "mediation_bridge::api::push::record";
-
-impl fmt::Display for LogFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// `name:token` pairs. What is wrong is told by its position, since any part of an entry may be a token.
-pub(super) fn callers(text: &str) -> Parsed<Callers> {
-    if text.starts_with('\u{feff}') {
-        return only("must not begin with a byte order mark; save the file as UTF-8 without it");
-    }
-    let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
-    let mut callers = Vec::new();
-    let mut problems = Vec::new();
-    for (index, entry) in entries.enumerate() {
-        match caller(entry) {
-            Ok(caller) => callers.push(caller),
-            Err(why) => problems.push(format!("entry {}: {why}", index + 1)),
-        }
-    }
-    if callers.is_empty() && problems.is_empty() {
-        problems.push("must name at least one caller".to_owned());
-    }
-    problems.extend(shared_token(&callers));
-    if problems.is_empty() { Ok(Callers(callers)) } else { Err(problems) }
-}
-
-fn shared_token(callers: &[Caller]) -> Option<String> {
-    let mut by_token: Vec<(&str, &str)> =
-        callers.iter().map(|caller| (caller.token.expose_secret(), caller.name.as_str())).collect();
-    by_token.sort_unstable();
-    by_token.windows(2).find_map(|pair| match pair {
-        [(token, name), (next, other)] if token == next && name != other => {
-            Some(format!("gives {name} and {other} the same token; each caller needs its own"))
-        }
-        _ => None,
-    })
-}
-
-fn caller(entry: &str) -> Result<Caller, String> {
-    let (name, token) = entry.split_once(':').ok_or("must be name:token")?;
-    if !is_name(name) {
-        return Err("the name must be 1 to 64 of A-Z a-z 0-9 . _ -".to_owned());
-    }
-    if let Some(why) = not_a_secret(token) {
-        return Err(format!("the token {why}"));
-    }
-    if token.split(';').skip(1).any(|rest| rest.split_once(':').is_some_and(|(name, _)| is_name(name))) {
-        return Err("looks like two; entries are separated by commas or new lines".to_owned());
-    }
-    if !TOKEN_LENGTHS.contains(&token.len()) {
-        return Err(format!(
-            "the token must have {} to {} characters",
-            TOKEN_LENGTHS.start(),
-            TOKEN_LENGTHS.end()
-        ));
-    }
-    Ok(Caller { name: name.to_owned(), token: token.into() })
-}
-
-fn is_name(name: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    NAME_LENGTHS.contains(&name.len()) && name.bytes().all(known)
-}
-
-/// The callers with the number of their tokens.
-impl fmt::Display for Callers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<&str> = self.0.iter().map(|caller| caller.name.as_str()).collect();
-        names.sort_unstable();
-        for (index, same) in names.chunk_by(|one, other| one == other).enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            let s = if same.len() == 1 { "" } else { "s" };
-            write!(f, "{separator}{} ({} token{s})", same.first().unwrap_or(&""), same.len())?;
-        }
-        Ok(())
     }
 }

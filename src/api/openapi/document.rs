@@ -70,7 +70,9 @@ impl Modify for Common {
         document.servers = Some(vec![
             ServerBuilder::new()
                 .url(".")
-                .description(Some("This bridge, wherever the document came from: local, staging or production"))
+                .description(Some(
+                    "This bridge, wherever the document came from: local, staging or production",
+                ))
                 .extensions(Some(ExtensionsBuilder::new().add("x-internal", true).build()))
                 .build(),
         ]);

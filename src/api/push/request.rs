@@ -1,4 +1,4 @@
-//! From a request to a push: who sent it, how its body is declared, its bytes, its JSON, and then every violation at once.
+//! From a request to a push: who sent it, how its body is declared, its bytes, its case and its key; [`super::members`] reads the rest.
 
 use std::time::Duration;
 
@@ -7,28 +7,21 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::web::{BytesMut, Payload};
 use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use super::members::{mediation_result, members};
 use super::record::PushRecord;
 use crate::api::problem::{CASE_ID, Code, FieldError, IDEMPOTENCY_KEY, Problem};
 use crate::api::state::State;
 use crate::delivery::Push;
 use crate::delivery::idempotency::IdempotencyKey;
 use crate::delivery::lifecycle::Phase;
-use crate::json::Members;
-use crate::mediation::{
-    CaseId, CompletedTime, Content, MediationResult, MediatorName, MediatorPhone, ResultText, Rule,
-    Violation, WorkNumber,
-};
+use crate::mediation::{CaseId, Rule, Violation};
 
 /// The one media type that is accepted.
 const MEDIA_TYPE: &str = "application/json";
 /// How long a body may take that is sent when the process is stopping.
 const LAST_BODY: Duration = Duration::from_secs(1);
-/// The members of a push, in the order of the documentation.
-const MEMBERS: [&str; 6] =
-    ["result", "work_number", "completed_time", "mediator_name", "mediator_phone", "content"];
 
 /// Reads and checks the whole request.
 pub(super) async fn parse_request(
@@ -134,140 +127,6 @@ async fn read(headers: &HeaderMap, mut payload: Payload, max: usize) -> Result<B
     Ok(body)
 }
 
-/// The members of a body; the outer error is `malformed_json`, the inner one a body that is no object.
-fn members(body: &[u8]) -> Result<Result<Members<Value>, Vec<FieldError>>, Problem> {
-    let malformed = |detail: String| Problem::new(Code::MalformedJson, detail);
-    if body.trim_ascii().is_empty() {
-        return Err(malformed("The body is empty; a push is a JSON object.".to_owned()));
-    }
-    let text = std::str::from_utf8(body).map_err(|error| {
-        malformed(format!("The body is not UTF-8: byte {} does not fit.", error.valid_up_to() + 1))
-    })?;
-    if text.starts_with('\u{feff}') {
-        return Err(malformed("The body begins with a byte order mark; send UTF-8 without it.".to_owned()));
-    }
-    let not_json = |error: serde_json::Error| {
-        if is_lone_surrogate(text, &error) {
-            let (line, column) = (error.line(), error.column());
-            let reason = "a \\u escape of half a surrogate pair";
-            return malformed(format!("The body is not JSON: {reason} at line {line} column {column}."));
-        }
-        malformed(format!("The body is not JSON: {error}."))
-    };
-    if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map(Ok).map_err(not_json);
-    }
-    let kind = kind(&serde_json::from_str(text).map_err(not_json)?);
-    let violation = Violation::new(Rule::WrongType, format!("must be a JSON object, is {kind}"));
-    Ok(Err(vec![FieldError::in_body(&violation)]))
-}
-
-/// Whether reading stopped at half a surrogate pair, for which the library has other names.
-fn is_lone_surrogate(text: &str, error: &serde_json::Error) -> bool {
-    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
-    let read = line.as_bytes().get(..error.column().min(line.len())).unwrap_or_default();
-    let mut escapes = read.windows(b"\\uXXXX".len()).rev().take(2 * b"\\uXXXX".len());
-    let in_escape = error.to_string().contains("hex escape");
-    in_escape
-        && escapes.by_ref().filter_map(|window| window.strip_prefix(b"\\u")).any(|digits| {
-            let digits = std::str::from_utf8(digits).unwrap_or_default();
-            u16::from_str_radix(digits, 16).is_ok_and(|unit| (0xD800..=0xDFFF).contains(&unit))
-        })
-}
-
-/// The kind of a value, for people.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// Checks every member, also after the first that is wrong.
-fn mediation_result(members: Members<Value>) -> Result<MediationResult, Vec<FieldError>> {
-    let mut draft = Draft::default();
-    for (name, value) in members.0 {
-        draft.add(&name, value);
-    }
-    let result = draft.member("result", ResultText::parse);
-    let work_number = draft.member("work_number", WorkNumber::parse);
-    let completed_time = draft
-        .member("completed_time", |text| CompletedTime::parse(&text).map_err(|violation| vec![violation]));
-    let mediator_name = draft.member("mediator_name", MediatorName::parse);
-    let mediator_phone = draft.member("mediator_phone", MediatorPhone::parse);
-    let content = draft.member("content", Content::parse);
-    match result {
-        Some(result) if draft.errors.is_empty() => Ok(MediationResult {
-            result,
-            work_number,
-            completed_time,
-            mediator_name,
-            mediator_phone,
-            content,
-        }),
-        Some(_) => Err(draft.errors),
-        None => Err(draft.without("result")),
-    }
-}
-
-/// Members as they come in, and what is wrong so far.
-#[derive(Default)]
-struct Draft {
-    values: [Option<Value>; MEMBERS.len()],
-    errors: Vec<FieldError>,
-}
-
-impl Draft {
-    fn add(&mut self, name: &str, value: Value) {
-        let index = MEMBERS.iter().position(|known| *known == name);
-        match index.and_then(|index| self.values.get_mut(index)) {
-            Some(member @ None) => *member = Some(value),
-            Some(Some(_)) => self.refuse(name, &Violation::new(Rule::Repeated, "must appear once")),
-            None => {
-                let known = MEMBERS.join(", ");
-                let detail = format!("is not a member of a push; the members are {known}");
-                self.refuse(name, &Violation::new(Rule::Unknown, detail));
-            }
-        }
-    }
-
-    /// The member `name`, parsed; `None` where it is absent, null or wrong.
-    fn member<T>(&mut self, name: &str, parse: fn(String) -> Result<T, Vec<Violation>>) -> Option<T> {
-        let index = MEMBERS.iter().position(|known| *known == name)?;
-        match self.values.get_mut(index)?.take()? {
-            Value::Null => None,
-            Value::String(text) => {
-                let parsed = parse(text);
-                let violations = parsed.as_ref().err().into_iter().flatten();
-                self.errors.extend(violations.map(|violation| FieldError::in_member(name, violation)));
-                parsed.ok()
-            }
-            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                let detail = format!("must be a string, is {}", kind(&value));
-                self.refuse(name, &Violation::new(Rule::WrongType, detail));
-                None
-            }
-        }
-    }
-
-    /// All errors, with one that the required member `name` is absent where none says what is wrong with it.
-    fn without(mut self, name: &str) -> Vec<FieldError> {
-        let required = FieldError::in_member(name, &Violation::new(Rule::Required, "is required"));
-        if !self.errors.iter().any(|error| error.is_at_place_of(&required)) {
-            self.errors.push(required);
-        }
-        self.errors
-    }
-
-    fn refuse(&mut self, name: &str, violation: &Violation) {
-        self.errors.push(FieldError::in_member(name, violation));
-    }
-}
-
 /// The key that came with the request. `available` is whether this bridge keeps keys.
 fn idempotency_key(headers: &HeaderMap, available: bool) -> Result<Option<IdempotencyKey>, Violation> {
     const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -370,21 +229,5 @@ mod tests {
         for bad in ["%zz", "%", "%2", "a%2", "%ff", "%c3%28"] {
             assert_eq!(read(bad), Err(vec![Rule::BadFormat]), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_lone_surrogate_is_named_rightly() {
-        for text in [
-            r#"{"result":"\ud83d"}"#,
-            r#"{"result":"\ud83d\u0041"}"#,
-            r#"{"result":"\ud83dx"}"#,
-            r#"{"result":"\udc00"}"#,
-            "{\n\"\\udc00\":1}",
-        ] {
-            let detail = members(text.as_bytes()).unwrap_err().detail;
-            assert!(detail.contains("half a surrogate pair"), "{text}: {detail}");
-        }
-        let detail = members(br#"{"result":"\ud83d\ude00",}"#).unwrap_err().detail;
-        assert!(!detail.contains("surrogate"), "{detail}");
     }
 }

@@ -1,0 +1,122 @@
+//! One violated rule of a request, and where.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::api::schema::{self, Sentence};
+use crate::mediation::{Rule, Violation};
+
+/// The most characters of a JSON pointer in an answer; longer member names are cut.
+pub const MAX_POINTER: usize = 128;
+/// The most characters of a member's name in a sentence.
+const MAX_NAME: usize = 64;
+
+/// One violated rule; either `pointer` or `parameter` says where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The place in the body, a JSON pointer (RFC 6901); empty for the body itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = pointer_schema)]
+    pub pointer: Option<String>,
+    /// The path parameter or header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = parameter_schema)]
+    pub parameter: Option<&'static str>,
+    /// The rule.
+    pub code: Rule,
+    /// What to send instead.
+    #[schema(value_type = Sentence)]
+    pub detail: String,
+}
+
+/// The path parameter that names a case.
+pub const CASE_ID: &str = "case_id";
+/// The header by which a caller makes retries safe.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+fn pointer_schema() -> RefOr<Schema> {
+    let pattern = "^(?:/(?:[^/~]|~[01])*)?$";
+    let description = "The place in the body, a JSON pointer (RFC 6901); empty for the body itself.";
+    let pointer = schema::string(0, MAX_POINTER, pattern).description(Some(description));
+    pointer.examples([serde_json::json!("/completed_time")]).into()
+}
+
+fn parameter_schema() -> RefOr<Schema> {
+    schema::words([CASE_ID, IDEMPOTENCY_KEY]).description(Some("The path parameter or header.")).into()
+}
+
+impl FieldError {
+    /// A violation in the member `name` of the body.
+    #[must_use]
+    pub fn in_member(name: &str, violation: &Violation) -> Self {
+        let shown = bounded(name, MAX_NAME).replace(char::is_control, "\u{fffd}");
+        Self { pointer: Some(pointer(name)), ..Self::new(&shown, violation) }
+    }
+
+    /// A violation by the body as a whole.
+    #[must_use]
+    pub fn in_body(violation: &Violation) -> Self {
+        Self { pointer: Some(String::new()), ..Self::new("the body", violation) }
+    }
+
+    /// A violation in the path parameter or header `name`.
+    #[must_use]
+    pub fn in_parameter(name: &'static str, violation: &Violation) -> Self {
+        Self { parameter: Some(name), ..Self::new(name, violation) }
+    }
+
+    fn new(subject: &str, violation: &Violation) -> Self {
+        let detail = format!("{subject} {}", violation.detail);
+        Self { pointer: None, parameter: None, code: violation.rule, detail }
+    }
+
+    /// Whether both are about the same place.
+    #[must_use]
+    pub fn is_at_place_of(&self, other: &Self) -> bool {
+        (&self.pointer, self.parameter) == (&other.pointer, other.parameter)
+    }
+}
+
+/// The pointer to the member `name`, cut between characters of the name, never within an escape.
+fn pointer(name: &str) -> String {
+    let mut pointer = String::from("/");
+    let mut length = 1;
+    for character in name.chars() {
+        let (escape, more) = match character {
+            '~' => ("~0", 2),
+            '/' => ("~1", 2),
+            _ => ("", 1),
+        };
+        // One character is kept for the mark of what was cut.
+        if length + more > MAX_POINTER - 1 {
+            pointer.push('…');
+            break;
+        }
+        length += more;
+        if escape.is_empty() { pointer.push(character) } else { pointer.push_str(escape) }
+    }
+    pointer
+}
+
+fn bounded(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_is_valid_and_short() {
+        assert_eq!(pointer("a/b~c"), "/a~1b~0c");
+        assert_eq!(pointer(""), "/");
+        let long = pointer(&format!("{}{}", "a".repeat(125), "~".repeat(9)));
+        assert_eq!(long, format!("/{}…", "a".repeat(125)));
+        assert_eq!(pointer(&"键".repeat(200)).chars().count(), MAX_POINTER);
+        assert_eq!(pointer(&"a".repeat(126)).chars().count(), MAX_POINTER - 1);
+    }
+}
