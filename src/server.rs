@@ -1,6 +1,7 @@
 //! The running bridge: built from settings and a listener, run until it is told to stop, drained.
 
 mod connection;
+mod service;
 
 use std::future::Future;
 use std::io;
@@ -9,35 +10,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix_http::HttpService;
-use actix_service::{ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
-use actix_web::App;
-use actix_web::dev::{AppConfig, Server, ServerHandle};
-use actix_web::middleware::from_fn;
+use actix_web::dev::{Server, ServerHandle};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::api::DOCUMENT;
 use crate::api::auth::Authenticator;
-use crate::api::middleware::middleware;
 use crate::api::push::record;
 use crate::api::state::{Gateway, State};
-use crate::api::{self, DOCUMENT};
 use crate::delivery::idempotency::{Keys, Store};
 use crate::delivery::lifecycle::Phase;
 use crate::delivery::{Delivery, Limits, Shared};
 use crate::settings::{IdempotencyStore, Settings, is_loopback};
 use crate::top::{Client, ClientError, Credentials, Route};
-use connection::{Bounds, Connection, observe};
 
 /// Connections that may wait to be accepted: a burst of thousands is taken, not dropped.
 const BACKLOG: i32 = 4096;
-/// How long an idle connection of a caller is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long the head of a request may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client may go on sending a body that was answered, before the connection is closed.
-const LINGER: Duration = Duration::from_secs(1);
 /// How long the accepting thread may take to notice that it is to pause.
 const PAUSED: Duration = Duration::from_millis(50);
 /// Beyond the deadline, how long the last answers may take to leave when the process stops.
@@ -88,71 +76,14 @@ impl Application {
             max_in_flight: settings.bridge_max_in_flight.get(),
         });
         let workers = settings.bridge_workers.get();
-        let clients: Arc<[Client]> = (0..workers).map(|_| client(settings)).collect::<Result<_, _>>()?;
-        let store = key_store(settings).map(Arc::new);
-        let factory = {
-            let (settings, shared) = (settings.clone(), Arc::clone(&shared));
-            let callers = Authenticator::new(settings.bridge_callers.as_ref());
-            let metrics = Arc::new(record::metrics(&callers));
-            let started = AtomicUsize::new(0);
-            let started = Arc::new(started);
-            move || {
-                // One client a worker, so that no push wakes another thread.
-                let turn = started.fetch_add(1, Ordering::Relaxed);
-                #[expect(
-                    clippy::indexing_slicing,
-                    reason = "there is a client for each worker, and at least one"
-                )]
-                let client = clients[turn % workers].clone();
-                let keys = store.as_ref().map(|store| {
-                    let (key, secret) = (&settings.top_app_key, &settings.top_app_secret);
-                    Keys::new(store.for_worker(), key, secret, settings.bridge_idempotency_ttl)
-                });
-                let state = State {
-                    delivery: Arc::new(Delivery::new(client, keys, Arc::clone(&shared))),
-                    callers: callers.clone(),
-                    metrics: Arc::clone(&metrics),
-                    max_body: settings.bridge_max_body.get(),
-                    document: &DOCUMENT,
-                    swagger_ui: settings.bridge_swagger_ui,
-                    gateway: Gateway {
-                        url: settings.top_gateway_url.to_string(),
-                        simulated: is_loopback(&settings.top_gateway_url),
-                    },
-                    only_loopback: settings.bridge_callers.is_none() && address.ip().is_loopback(),
-                };
-                App::new().configure(api::configure(state)).wrap(from_fn(middleware))
-            }
-        };
-        let bounds = Bounds { unfinished: HEAD_TIMEOUT, unread: settings.bridge_deadline + LAST_ANSWERS };
+        let states = states(settings, &shared, address)?;
         let server = Server::build()
             .workers(workers)
             .shutdown_timeout((settings.bridge_deadline + LAST_ANSWERS).as_secs())
             .disable_signals();
         let stopping = server.graceful_shutdown_signal();
-        // What `HttpServer` does, with a guard around each connection.
-        let service = move || {
-            let stopping = stopping.clone();
-            let app = map_config(factory(), |()| AppConfig::default());
-            let http = HttpService::build()
-                .graceful_shutdown_signal(move || {
-                    let stopping = stopping.clone();
-                    async move { stopping.notified().await }
-                })
-                .keep_alive(KEEP_ALIVE)
-                .client_request_timeout(HEAD_TIMEOUT)
-                .client_disconnect_timeout(LINGER)
-                .local_addr(address)
-                .on_connect_ext(|connection: &Connection, data| {
-                    data.insert(connection.progress());
-                })
-                .h1(apply_fn_factory(app.map_err(|error| error.error_response()), observe));
-            fn_service(move |socket: TcpStream| async move {
-                let peer = socket.peer_addr().ok();
-                Ok((Connection::new(socket, bounds), peer))
-            })
-            .and_then(http)
-        };
+        let unread = settings.bridge_deadline + LAST_ANSWERS;
+        let service = move || service::http(states(), stopping.clone(), address, unread);
         let server = server.listen("bridge", listener.try_clone()?, service)?.run();
         Ok(Self { server, listener, shared, drain_delay: settings.bridge_drain_delay, address })
     }
@@ -207,6 +138,44 @@ async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -
         tracing::error!("requests were still in flight after their deadline; stopping without them");
     }
     ended
+}
+
+/// Makes the state of one worker after the other, each with a client and a connection to Redis of its own, so that no push
+/// wakes another thread.
+fn states(
+    settings: &Settings,
+    shared: &Arc<Shared>,
+    address: SocketAddr,
+) -> Result<impl Fn() -> State + Clone + Send + use<>, ClientError> {
+    let clients: Arc<[Client]> =
+        (0..settings.bridge_workers.get()).map(|_| client(settings)).collect::<Result<_, _>>()?;
+    let (settings, shared) = (settings.clone(), Arc::clone(shared));
+    let callers = Authenticator::new(settings.bridge_callers.as_ref());
+    let metrics = Arc::new(record::metrics(&callers));
+    let store = key_store(&settings).map(Arc::new);
+    let started = Arc::new(AtomicUsize::new(0));
+    Ok(move || {
+        let turn = started.fetch_add(1, Ordering::Relaxed) % clients.len();
+        #[expect(clippy::indexing_slicing, reason = "there is a client for each worker, and at least one")]
+        let client = clients[turn].clone();
+        let keys = store.as_ref().map(|store| {
+            let (key, secret) = (&settings.top_app_key, &settings.top_app_secret);
+            Keys::new(store.for_worker(), key, secret, settings.bridge_idempotency_ttl)
+        });
+        State {
+            delivery: Arc::new(Delivery::new(client, keys, Arc::clone(&shared))),
+            callers: callers.clone(),
+            metrics: Arc::clone(&metrics),
+            max_body: settings.bridge_max_body.get(),
+            document: &DOCUMENT,
+            swagger_ui: settings.bridge_swagger_ui,
+            gateway: Gateway {
+                url: settings.top_gateway_url.to_string(),
+                simulated: is_loopback(&settings.top_gateway_url),
+            },
+            only_loopback: settings.bridge_callers.is_none() && address.ip().is_loopback(),
+        }
+    })
 }
 
 /// The store of Idempotency-Keys, where the operator wants one.

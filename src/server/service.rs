@@ -1,0 +1,53 @@
+//! From a socket to the routes: what `actix_web::HttpServer` does, with a guard around each connection.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_http::HttpService;
+use actix_service::{ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::AppConfig;
+use actix_web::middleware::from_fn;
+use tokio::net::TcpStream;
+
+use super::connection::{Bounds, Connection, observe};
+use crate::api;
+use crate::api::middleware::middleware;
+use crate::api::state::State;
+
+/// How long an idle connection of a caller is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the head of a request may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may go on sending a body that was answered, before the connection is closed.
+const LINGER: Duration = Duration::from_secs(1);
+/// Serves the connections of one worker until the server stops. An answer that nobody reads is given up after `unread`.
+pub(super) fn http(
+    state: State,
+    stopping: actix_server::GracefulShutdownSignal,
+    address: SocketAddr,
+    unread: Duration,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = impl fmt::Debug, InitError = ()> {
+    let app = App::new().configure(api::configure(state)).wrap(from_fn(middleware));
+    let app = map_config(app, |()| AppConfig::default()).map_err(|error| error.error_response());
+    let http = HttpService::build()
+        .graceful_shutdown_signal(move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(LINGER)
+        .local_addr(address)
+        .on_connect_ext(|connection: &Connection, data| {
+            data.insert(connection.progress());
+        })
+        .h1(apply_fn_factory(app, observe));
+    let bounds = Bounds { unfinished: HEAD_TIMEOUT, unread };
+    fn_service(move |socket: TcpStream| async move {
+        let peer = socket.peer_addr().ok();
+        Ok((Connection::new(socket, bounds), peer))
+    })
+    .and_then(http)
+}
