@@ -3,7 +3,6 @@
 //! Lines go into the bounded queue of `tracing-appender` and are written by a thread of its own. When nobody reads them,
 //! lines are dropped and counted, and pushes go on. It knows nothing of what is logged.
 
-mod json_line;
 mod output;
 
 use std::error::Error;
@@ -21,7 +20,6 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::{LogFilter, LogFormat};
-use json_line::JsonLine;
 use output::{Lines, Output, Progress};
 
 /// How long the last lines may take to be written when the process ends.
@@ -59,7 +57,7 @@ pub fn init(
     progress.watch(&queue);
     let lines = tracing_subscriber::fmt::layer().with_writer(Lines(queue.clone())).with_target(false);
     let lines = match format {
-        LogFormat::Json => lines.event_format(JsonLine).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_ansi(output.is_terminal()).boxed(),
     };
     // Only a second start could find a subscriber here.
@@ -137,7 +135,7 @@ mod tests {
     fn the_text_of_a_panic_is_logged_only_where_it_is_a_literal() {
         let written = tempfile::NamedTempFile::new().unwrap();
         let writer = Arc::new(written.reopen().unwrap());
-        let subscriber = tracing_subscriber::fmt().event_format(JsonLine).with_writer(writer).finish();
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(writer).finish();
         let before = take_hook();
         set_hook(Box::new(log_panic));
         tracing::subscriber::with_default(subscriber, || {
