@@ -34,13 +34,15 @@ color:var(--calm)}\
 .care{background:var(--care-back);color:var(--care)}\
 .bad{background:var(--bad-back);color:var(--bad)}\
 .index{width:100%;border-collapse:collapse;font-size:.95rem}\
+.index th,.index td:first-child{white-space:nowrap}\
 .index th{text-align:left;color:var(--soft);font-weight:600;font-size:.85rem}\
 .index th,.index td{padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
 article{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.25rem 1.1rem 1rem;margin:1rem 0}\
 .languages{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:0 2rem}\
 dt{font-weight:600;font-size:.9rem;color:var(--soft)}\
 dd{margin:0 0 .8rem}\
-@media(max-width:40rem){.index th:nth-child(n+4),.index td:nth-child(n+4){display:none}}";
+@media(max-width:40rem){.index th:nth-child(3),.index td:nth-child(3),.index th:nth-child(5),\
+.index td:nth-child(5){display:none}}";
 
 /// The page of the whole catalogue.
 pub(super) fn list(first: Language, swagger_ui: bool) -> String {
