@@ -31,12 +31,12 @@ const SECRET: &str = "helloworldhelloworldhelloworld00";
 /// A result by the size of its body.
 fn results() -> [(&'static str, MediationResult); 2] {
     let result = |content: String| MediationResult {
-        result: ResultText::parse("success".to_owned()).expect("a sound result"),
         work_number: WorkNumber::parse("123123".to_owned()).ok(),
         completed_time: CompletedTime::parse(TIME).ok(),
         mediator_name: MediatorName::parse("张三".to_owned()).ok(),
         mediator_phone: MediatorPhone::parse("13812345678".to_owned()).ok(),
         content: Content::parse(content).ok(),
+        ..MediationResult::new(ResultText::parse("success".to_owned()).expect("a sound result"))
     };
     [("300 B", result(SAID.to_owned())), ("30 kB", result("沟".repeat(Content::RULE.max)))]
 }

@@ -47,6 +47,19 @@ const SHORTEST_NAME_QUOTATION: usize = 4;
 const SHORTEST_CONTENT_QUOTATION: usize = 6;
 
 impl MediationResult {
+    /// A result without its optional members.
+    #[must_use]
+    pub const fn new(result: ResultText) -> Self {
+        Self {
+            result,
+            work_number: None,
+            completed_time: None,
+            mediator_name: None,
+            mediator_phone: None,
+            content: None,
+        }
+    }
+
     /// Its personal data, and how many characters of each count as a quotation of it: what no log line may repeat.
     pub fn personal_data(&self) -> impl Iterator<Item = (&str, usize)> {
         // A new member has to be considered here.

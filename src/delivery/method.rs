@@ -135,12 +135,9 @@ mod tests {
     #[test]
     fn absent_members_are_left_out_and_chinese_stays_raw() {
         let result = MediationResult {
-            result: ResultText::parse("success".to_owned()).unwrap(),
-            work_number: None,
             completed_time: Some(CompletedTime::parse("2025-11-16T16:00:00Z").unwrap()),
-            mediator_name: None,
-            mediator_phone: None,
             content: Some(Content::parse("沟通\n\"内容\"".to_owned()).unwrap()),
+            ..MediationResult::new(ResultText::parse("success".to_owned()).unwrap())
         };
         assert_eq!(
             req(&CaseId::parse("1290293148910").unwrap(), &result),

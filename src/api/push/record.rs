@@ -232,6 +232,7 @@ mod tests {
     use super::*;
     use crate::api::state::Gateway;
     use crate::delivery::{Delivery, Limits, Shared};
+    use crate::mediation::{MediatorName, MediatorPhone, ResultText};
     use crate::metrics::Now;
     use crate::top::{Client, Credentials, Route, SignMethod};
 
@@ -304,12 +305,9 @@ mod tests {
     #[test]
     fn an_identifier_that_shares_digits_with_a_phone_number_is_shown() {
         let result = MediationResult {
-            result: crate::mediation::ResultText::parse("success".to_owned()).unwrap(),
-            work_number: None,
-            completed_time: None,
-            mediator_name: crate::mediation::MediatorName::parse("A".to_owned()).ok(),
-            mediator_phone: crate::mediation::MediatorPhone::parse("13812345678".to_owned()).ok(),
-            content: None,
+            mediator_name: MediatorName::parse("A".to_owned()).ok(),
+            mediator_phone: MediatorPhone::parse("13812345678".to_owned()).ok(),
+            ..MediationResult::new(ResultText::parse("success".to_owned()).unwrap())
         };
         let shown = |text| without_quotations(text, &result).into_owned();
         assert_eq!(shown("16mch1234xA"), "16mch1234xA");
