@@ -1,4 +1,4 @@
-//! From a request to a push: who sent it, how its body is declared, its bytes, its case and its key; [`super::members`] reads the rest.
+//! From a request to a push: who sent it, how its body is declared, its bytes, its case and its key; `members` reads the rest.
 
 use std::time::Duration;
 
