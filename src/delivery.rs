@@ -3,7 +3,7 @@
 //! In reading order: [`outcome`] is the promise that callers build on, [`method`] the one method of TOP that is called,
 //! [`attempts`] the pure decision to call again, [`clock`] the time by which TOP judges timestamps, [`ban`] what TOP forbade
 //! for a while, [`idempotency`] what callers may repeat safely, [`lifecycle`] whether the process still takes pushes,
-//! [`delivered`] what became of a push. It knows no HTTP face: whoever asked puts the result into words.
+//! [`Shared`] what of these all workers share, [`delivered`] what became of a push. It knows no HTTP face: whoever asked puts the result into words.
 
 pub mod attempts;
 pub mod ban;
@@ -13,45 +13,24 @@ pub mod idempotency;
 pub mod lifecycle;
 pub mod method;
 pub mod outcome;
+mod shared;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::mediation::{CaseId, MediationResult};
 use crate::top::{Client, Failure};
 use attempts::{AttemptCounter, Next, Situation};
-use ban::{Admission, Ban};
-use clock::{Clock, Stamp};
+use ban::Admission;
+use clock::Stamp;
 pub use delivered::{Call, Delivered, NotAccepted, StoreTrouble};
 use idempotency::{Acquired, Claim, IdempotencyKey, KeyStanding, Keys, Slot};
-use lifecycle::{Lifecycle, Phase};
+use lifecycle::Phase;
 use method::Attempt;
 pub use outcome::Outcome;
-
-/// What bounds deliveries.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// From a request's arrival to its answer.
-    pub deadline: Duration,
-    /// The most calls for one push.
-    pub max_attempts: u32,
-    /// How many pushes may call TOP at once.
-    pub max_in_flight: usize,
-}
-
-/// What all workers share: the permits to call TOP, its ban and its clock.
-#[derive(Debug)]
-pub struct Shared {
-    limits: Limits,
-    permits: Semaphore,
-    ban: Ban,
-    clock: Clock,
-    lifecycle: Lifecycle,
-}
+pub use shared::{Limits, Shared};
 
 /// Delivers pushes through one worker's client.
 #[derive(Debug)]
@@ -74,56 +53,6 @@ pub struct Push {
     pub key: Option<IdempotencyKey>,
     /// When its request arrived: the deadline counts from there.
     pub arrival: Instant,
-}
-
-impl Shared {
-    /// The shared half, before any push.
-    #[must_use]
-    pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self {
-            limits,
-            permits: Semaphore::new(limits.max_in_flight),
-            ban: Ban::default(),
-            clock: Clock::default(),
-            lifecycle: Lifecycle::default(),
-        })
-    }
-
-    /// From a request's arrival to its answer.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        self.limits.deadline
-    }
-
-    /// Pushes that call TOP now.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.limits.max_in_flight.saturating_sub(self.permits.available_permits())
-    }
-
-    /// How many may call TOP at once.
-    #[must_use]
-    pub fn max_in_flight(&self) -> usize {
-        self.limits.max_in_flight
-    }
-
-    /// Seconds by which TOP's clock is taken to be ahead of this machine's.
-    #[must_use]
-    pub fn clock_skew(&self) -> i64 {
-        self.clock.skew()
-    }
-
-    /// How long the ban lasts that TOP announced; zero without one.
-    #[must_use]
-    pub fn ban_remaining(&self) -> Duration {
-        self.ban.remaining(Instant::now())
-    }
-
-    /// Whether the process takes pushes.
-    #[must_use]
-    pub fn lifecycle(&self) -> &Lifecycle {
-        &self.lifecycle
-    }
 }
 
 impl Delivery {
@@ -278,6 +207,7 @@ impl Delivery {
 mod tests {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
 
     use super::*;
     use crate::mediation::ResultText;
