@@ -11,6 +11,7 @@ pub(crate) mod promtool;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod sandbox;
+pub(crate) mod sayings;
 pub(crate) mod scene;
 pub(crate) mod signature;
 pub(crate) mod tls;

@@ -45,9 +45,9 @@ impl Scene {
     /// What a caller is told whose push TOP answers so, and how many calls that took.
     pub(crate) fn told(&self, answer: Move) -> (Reply, usize) {
         self.stage.set(move |_| answer.clone());
-        let before = self.stage.gateway.calls().len();
+        let before = self.stage.gateway.count();
         let reply = self.app.push_good();
-        (reply, self.stage.gateway.calls().len() - before)
+        (reply, self.stage.gateway.count() - before)
     }
 }
 
