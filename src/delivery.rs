@@ -3,7 +3,7 @@
 //! In reading order: [`outcome`] is the promise that callers build on, [`method`] the one method of TOP that is called,
 //! [`attempts`] the pure decision to call again, [`clock`] the time by which TOP judges timestamps, [`ban`] what TOP forbade
 //! for a while, [`idempotency`] what callers may repeat safely, [`lifecycle`] whether the process still takes pushes,
-//! [`delivered`] what became of a push. It knows no HTTP face: whoever asked puts the result into words.
+//! [`Shared`] what of these all workers share, [`delivered`] what became of a push. It knows no HTTP face: whoever asked puts the result into words.
 
 pub mod attempts;
 pub mod ban;
@@ -13,45 +13,24 @@ pub mod idempotency;
 pub mod lifecycle;
 pub mod method;
 pub mod outcome;
+mod shared;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use crate::mediation::{CaseId, MediationResult};
 use crate::top::{Client, Failure};
 use attempts::{AttemptCounter, Next, Situation};
-use ban::{Admission, Ban};
-use clock::{Clock, Correction};
+use ban::Admission;
+use clock::Stamp;
 pub use delivered::{Call, Delivered, NotAccepted, StoreTrouble};
 use idempotency::{Acquired, Claim, IdempotencyKey, KeyStanding, Keys, Slot};
-use lifecycle::{Lifecycle, Phase};
+use lifecycle::Phase;
 use method::Attempt;
 pub use outcome::Outcome;
-
-/// What bounds deliveries.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// From a request's arrival to its answer.
-    pub deadline: Duration,
-    /// The most calls for one push.
-    pub max_attempts: u32,
-    /// How many pushes may call TOP at once.
-    pub max_in_flight: usize,
-}
-
-/// What all workers share: the permits to call TOP, its ban and its clock.
-#[derive(Debug)]
-pub struct Shared {
-    limits: Limits,
-    permits: Semaphore,
-    ban: Ban,
-    clock: Clock,
-    lifecycle: Lifecycle,
-}
+pub use shared::{Limits, Shared};
 
 /// Delivers pushes through one worker's client.
 #[derive(Debug)]
@@ -74,56 +53,6 @@ pub struct Push {
     pub key: Option<IdempotencyKey>,
     /// When its request arrived: the deadline counts from there.
     pub arrival: Instant,
-}
-
-impl Shared {
-    /// The shared half, before any push.
-    #[must_use]
-    pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self {
-            limits,
-            permits: Semaphore::new(limits.max_in_flight),
-            ban: Ban::default(),
-            clock: Clock::default(),
-            lifecycle: Lifecycle::default(),
-        })
-    }
-
-    /// From a request's arrival to its answer.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        self.limits.deadline
-    }
-
-    /// Pushes that call TOP now.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.limits.max_in_flight.saturating_sub(self.permits.available_permits())
-    }
-
-    /// How many may call TOP at once.
-    #[must_use]
-    pub fn max_in_flight(&self) -> usize {
-        self.limits.max_in_flight
-    }
-
-    /// Seconds by which TOP's clock is taken to be ahead of this machine's.
-    #[must_use]
-    pub fn clock_skew(&self) -> i64 {
-        self.clock.skew()
-    }
-
-    /// How long the ban lasts that TOP announced; zero without one.
-    #[must_use]
-    pub fn ban_remaining(&self) -> Duration {
-        self.ban.remaining(Instant::now())
-    }
-
-    /// Whether the process takes pushes.
-    #[must_use]
-    pub fn lifecycle(&self) -> &Lifecycle {
-        &self.lifecycle
-    }
 }
 
 impl Delivery {
@@ -209,7 +138,7 @@ impl Delivery {
             return Delivered::without_call(NotAccepted::Overloaded);
         };
         let mut delivered = Delivered::without_call(NotAccepted::Overloaded);
-        let mut correction: Option<Correction> = None;
+        let mut refused = false;
         loop {
             let admission = shared.ban.admit(Instant::now());
             if let Admission::Banned { remaining } = admission {
@@ -220,15 +149,19 @@ impl Delivery {
                     ..Delivered::banned(remaining)
                 };
             }
-            let used = |stamp| delivered.calls.iter().any(|call| call.stamp == stamp);
+            let used = |second| delivered.calls.iter().any(|call| call.stamp == second);
             let stamp = shared.clock.stamp(Timestamp::now(), used);
             delivered.attempts = attempts.begin();
             let begun = Instant::now();
-            let attempt = method::push(&self.client, req, clock::gmt8(stamp), deadline).await;
-            delivered.calls.push(Call { stamp, outcome: attempt.outcome, took: begun.elapsed() });
+            let attempt = method::push(&self.client, req, clock::gmt8(stamp.second), deadline).await;
+            delivered.calls.push(Call {
+                stamp: stamp.second,
+                outcome: attempt.outcome,
+                took: begun.elapsed(),
+            });
 
             shared.ban.learn(admission, &attempt, Instant::now());
-            let corrected = self.learn_clock(stamp, &attempt, &mut correction);
+            let corrected = self.learn_clock(stamp, &attempt, &mut refused);
             let situation = Situation {
                 made: delivered.attempts,
                 allowed: shared.limits.max_attempts,
@@ -244,18 +177,125 @@ impl Delivery {
         }
     }
 
-    /// Corrects the clock after a refusal of `stamp`, once a push, and takes the correction back where it was refused, too.
+    /// Learns what TOP made of `stamp`: a refusal corrects the clock, and, where the push was `refused` before, takes that back.
     /// Whether it was corrected now.
-    fn learn_clock(&self, stamp: i64, attempt: &Attempt, correction: &mut Option<Correction>) -> bool {
-        if attempt.outcome != Err(Failure::InvalidTimestamp) {
-            return false;
+    fn learn_clock(&self, stamp: Stamp, attempt: &Attempt, refused: &mut bool) -> bool {
+        let clock = &self.shared.clock;
+        match attempt.outcome {
+            Ok(()) => clock.confirm(stamp),
+            Err(Failure::InvalidTimestamp) if *refused => clock.revert(stamp),
+            Err(Failure::InvalidTimestamp) => {
+                *refused = true;
+                return clock.correct(stamp, attempt.date, Timestamp::now());
+            }
+            Err(
+                Failure::Rejected
+                | Failure::RateLimited { .. }
+                | Failure::AccessDenied
+                | Failure::Unreachable
+                | Failure::Timeout
+                | Failure::SystemError
+                | Failure::Unavailable
+                | Failure::BadResponse,
+            ) => {}
         }
-        if let Some(refused) = correction {
-            self.shared.clock.revert(refused);
-            false
-        } else {
-            *correction = self.shared.clock.correct(stamp, attempt.date, Timestamp::now());
-            correction.is_some()
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::mediation::ResultText;
+    use crate::top::{Credentials, Route, SignMethod, UpstreamDetails};
+
+    /// Reads one call and answers it with `body`, or, where that is empty, not at all.
+    fn answer(socket: &TcpStream, body: &str) -> std::io::Result<()> {
+        let mut reader = BufReader::new(socket);
+        let (mut line, mut length) = (String::new(), 0);
+        while line != "\r\n" {
+            line.clear();
+            reader.read_line(&mut line)?;
+            let (name, value) = line.split_once(':').unwrap_or_default();
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        reader.read_exact(&mut vec![0; length])?;
+        if body.is_empty() {
+            return Ok(());
+        }
+        let mut socket = socket;
+        write!(socket, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    }
+
+    /// A delivery to a gateway that answers one call with `body`.
+    fn delivery(body: &'static str) -> Delivery {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let gateway = format!("http://{}/router/rest", listener.local_addr().unwrap()).parse().unwrap();
+        std::thread::spawn(move || answer(&listener.accept().unwrap().0, body).unwrap());
+        let route = Route { gateway: &gateway, proxy: None, connect_timeout: Duration::from_secs(5) };
+        let credentials = Credentials {
+            app_key: "12345678".to_owned(),
+            app_secret: "helloworld".into(),
+            session: None,
+            sign_method: SignMethod::Md5,
+        };
+        let limits = Limits { deadline: Duration::from_secs(30), max_attempts: 3, max_in_flight: 1 };
+        Delivery::new(Client::new(route, Arc::new(credentials)).unwrap(), None, Shared::new(limits))
+    }
+
+    fn push() -> Push {
+        let result = MediationResult {
+            result: ResultText::parse("success".to_owned()).unwrap(),
+            work_number: None,
+            completed_time: None,
+            mediator_name: None,
+            mediator_phone: None,
+            content: None,
+        };
+        let case_id = CaseId::parse("1").unwrap();
+        Push { case_id, result, caller: None, key: None, arrival: Instant::now() }
+    }
+
+    #[tokio::test]
+    async fn a_probe_ends_the_ban_or_begins_the_one_that_it_is_told() {
+        let accepted = r#"{"alibaba_jym_servicecenter_mediation_result_push_response":{"is_success":true,"result":true}}"#;
+        let banned = r#"{"error_response":{"code":7,"sub_msg":"This ban will last for 200 more seconds"}}"#;
+        let limited = r#"{"error_response":{"code":7}}"#;
+        let failed = r#"{"error_response":{"code":15}}"#;
+        for (answer, expected) in
+            [(accepted, 0), (failed, 0), (banned, 200), (limited, 30_940), ("", 30_940), ("<html>", 30_940)]
+        {
+            let delivery = delivery(answer);
+            let ban = Duration::from_secs(31_000);
+            let told = Attempt {
+                outcome: Err(Failure::RateLimited { ban: Some(ban) }),
+                upstream: UpstreamDetails::default(),
+                from_top: true,
+                date: None,
+                error: None,
+            };
+            let a_minute_ago = Instant::now().checked_sub(Duration::from_mins(1)).unwrap();
+            delivery.shared.ban.learn(ban::Admission::Free, &told, a_minute_ago);
+            let probe = delivery.deliver(&push(), &AttemptCounter::default()).await;
+            assert_eq!(probe.calls.len(), 1, "{answer}");
+            let remaining = delivery.shared.ban_remaining().as_secs_f64().ceil();
+            assert!(
+                (f64::from(expected) - 10.0..=f64::from(expected)).contains(&remaining),
+                "{answer}: {remaining}"
+            );
+            if expected > 0 {
+                let next = delivery.deliver(&push(), &AttemptCounter::default()).await;
+                assert!(
+                    matches!(next.result, Err(NotAccepted::Banned { .. })),
+                    "{answer}: one probe a minute"
+                );
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! TOP refuses a timestamp more than ten minutes off with code 31 and tells its own time in the `Date` header. The
 //! difference is kept and applied to later timestamps, within limits that keep a wrong header harmless.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -15,60 +15,93 @@ const LEAST: u64 = 60;
 /// A header farther off than this is wrong, in seconds.
 const MOST: u64 = 24 * 3600;
 
-/// Seconds by which TOP's clock is ahead of this machine's, as far as known.
+/// How far TOP's clock is ahead of this machine's, as far as known.
 #[derive(Debug, Default)]
-pub struct Clock(AtomicI64);
+pub struct Clock(Mutex<State>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct State {
+    /// In seconds.
+    skew: i64,
+    /// The skew of before, as long as TOP has executed no call that was stamped with this one.
+    before: Option<i64>,
+}
+
+/// The timestamp of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Unix seconds.
+    pub second: i64,
+    /// The skew that it was made with.
+    skew: i64,
+}
 
 impl Clock {
     /// Seconds by which TOP's clock is taken to be ahead.
     pub fn skew(&self) -> i64 {
-        self.0.load(Ordering::Acquire)
+        self.lock().skew
     }
 
-    /// The timestamp for a call, in Unix seconds: TOP's present, or the next second that is not `used`. Old
-    /// gateways refuse a repeated signature, and one signature covers one second.
-    pub fn stamp(&self, now: Timestamp, used: impl Fn(i64) -> bool) -> i64 {
-        let mut stamp = now.as_second().saturating_add(self.skew());
-        while used(stamp) {
-            stamp += 1;
+    /// The timestamp for a call: TOP's present, or the next second that is not `used`. Old gateways refuse a repeated
+    /// signature, and one signature covers one second.
+    pub fn stamp(&self, now: Timestamp, used: impl Fn(i64) -> bool) -> Stamp {
+        let skew = self.skew();
+        let mut second = now.as_second().saturating_add(skew);
+        while used(second) {
+            second += 1;
         }
-        stamp
+        Stamp { second, skew }
     }
 
-    /// Learns from a refusal of `stamp` that came with TOP's `date`. A correction makes another try worthwhile.
-    pub fn correct(&self, stamp: i64, date: Option<SystemTime>, now: Timestamp) -> Option<Correction> {
-        let theirs = Timestamp::try_from(date?).ok()?.as_second();
-        if !(LEAST..=MOST).contains(&theirs.abs_diff(stamp)) {
-            return None;
+    /// Learns that TOP executed a call: the skew of its timestamp is right.
+    pub fn confirm(&self, stamp: Stamp) {
+        let mut state = self.lock();
+        if state.skew == stamp.skew {
+            state.before = None;
         }
+    }
+
+    /// Learns from a refusal of `stamp` that came with TOP's `date`; true where that corrects the clock, which makes another
+    /// try worthwhile. Where it does not, a correction that made the stamp is taken back.
+    pub fn correct(&self, stamp: Stamp, date: Option<SystemTime>, now: Timestamp) -> bool {
+        let theirs = date.and_then(|date| Timestamp::try_from(date).ok()).map(Timestamp::as_second);
+        let plausible = |theirs: &i64| (LEAST..=MOST).contains(&theirs.abs_diff(stamp.second));
+        let Some(theirs) = theirs.filter(plausible) else {
+            self.revert(stamp);
+            return false;
+        };
         let skew = theirs - now.as_second();
-        let before = self.0.swap(skew, Ordering::AcqRel);
+        let mut state = self.lock();
+        let replaced = state.skew;
+        // Of several corrections in a row that nothing has confirmed, none is the clock to go back to.
+        *state = State { skew, before: state.before.or(Some(replaced)) };
+        drop(state);
         tracing::warn!(
             clock.skew_s = skew,
-            clock.skew_before_s = before,
-            "TOP refused a timestamp; the difference to its clock is applied from now on, check this machine's clock"
+            clock.skew_before_s = replaced,
+            "TOP refused a timestamp; the difference to its clock is applied from now on; check this machine's clock"
         );
-        Some(Correction { before, skew })
+        true
     }
 
-    /// Takes a correction back whose timestamp TOP refused, too: its `Date` header was wrong. A later correction stays.
-    pub fn revert(&self, correction: &Correction) {
-        let Correction { before, skew } = *correction;
-        if self.0.compare_exchange(skew, before, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            tracing::warn!(
-                clock.skew_s = before,
-                clock.skew_before_s = skew,
-                "TOP refused the corrected timestamp, too; its Date header is wrong, the difference of before is back"
-            );
-        }
+    /// Takes the correction back that made `stamp`, which TOP refused, too: its `Date` header was wrong. A later correction
+    /// and one that a call has confirmed stay.
+    pub fn revert(&self, stamp: Stamp) {
+        let mut state = self.lock();
+        let Some(before) = state.before.filter(|_| state.skew == stamp.skew) else { return };
+        *state = State { skew: before, before: None };
+        drop(state);
+        tracing::warn!(
+            clock.skew_s = before,
+            clock.skew_before_s = stamp.skew,
+            "TOP refused the corrected timestamp, too; its Date header is wrong; the difference of before is back"
+        );
     }
-}
 
-/// A correction of the clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Correction {
-    before: i64,
-    skew: i64,
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is valid at every moment, also where a holder panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A timestamp as TOP reads it.
@@ -91,47 +124,89 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(second)
     }
 
+    fn stamped(clock: &Clock, second: i64) -> Stamp {
+        clock.stamp(at(second), |_| false)
+    }
+
     #[test]
     fn a_refusal_with_a_date_corrects_the_clock() {
         let clock = Clock::default();
-        assert_eq!(clock.stamp(at(1_000_000), |_| false), 1_000_000);
-        assert!(clock.correct(1_000_000, Some(date(1_001_200)), at(1_000_001)).is_some());
+        let first = stamped(&clock, 1_000_000);
+        assert_eq!(first.second, 1_000_000);
+        assert!(clock.correct(first, Some(date(1_001_200)), at(1_000_001)));
         assert_eq!(clock.skew(), 1_199);
-        assert_eq!(clock.stamp(at(1_000_002), |stamp| stamp == 1_000_000), 1_001_201);
-        assert!(clock.correct(1_001_201, Some(date(1_000_003)), at(1_000_003)).is_some(), "and back again");
+        let second = clock.stamp(at(1_000_002), |stamp| stamp == 1_000_000);
+        assert_eq!(second.second, 1_001_201);
+        clock.confirm(second);
+        assert!(clock.correct(second, Some(date(1_000_003)), at(1_000_003)), "and back again");
         assert_eq!(clock.skew(), 0);
     }
 
     #[test]
     fn a_wrong_or_missing_date_corrects_nothing() {
-        let clock = Clock::default();
         let table = [
             (None, false),
             (Some(date(1_000_059)), false),
             (Some(date(999_941)), false),
             (Some(date(1_000_060)), true),
+            (Some(date(999_940)), true),
             (Some(date(1_086_400)), true),
+            (Some(date(913_600)), true),
             (Some(date(1_086_401)), false),
+            (Some(date(913_599)), false),
             (Some(date(0)), false),
         ];
         for (date, corrected) in table {
-            assert_eq!(clock.correct(1_000_000, date, at(1_000_000)).is_some(), corrected, "{date:?}");
+            let clock = Clock::default();
+            assert_eq!(clock.correct(stamped(&clock, 1_000_000), date, at(1_000_000)), corrected, "{date:?}");
+            assert_eq!(clock.skew() != 0, corrected, "{date:?}");
         }
     }
 
     #[test]
     fn a_correction_that_is_refused_is_taken_back() {
         let clock = Clock::default();
-        let first = clock.correct(1_000_000, Some(date(1_001_200)), at(1_000_000)).unwrap();
-        let second = clock.correct(1_001_200, Some(date(1_030_000)), at(1_000_000)).unwrap();
-        clock.revert(&first);
-        assert_eq!(clock.skew(), 30_000, "a later correction stays");
-        clock.revert(&second);
+        assert!(clock.correct(stamped(&clock, 1_000_000), Some(date(1_028_800)), at(1_000_000)));
+        clock.revert(stamped(&clock, 1_000_001));
+        assert_eq!(clock.skew(), 0);
+        // By the next push, where the one that corrected made no second try.
+        assert!(clock.correct(stamped(&clock, 1_000_000), Some(date(1_028_800)), at(1_000_000)));
+        assert!(!clock.correct(stamped(&clock, 1_000_001), None, at(1_000_001)));
+        assert_eq!(clock.skew(), 0);
+    }
+
+    #[test]
+    fn pushes_that_are_refused_at_once_leave_nothing_behind() {
+        let clock = Clock::default();
+        let (one, other) = (stamped(&clock, 1_000_000), stamped(&clock, 1_000_000));
+        assert!(clock.correct(one, Some(date(1_028_800)), at(1_000_000)));
+        let again = stamped(&clock, 1_000_001);
+        assert!(clock.correct(other, Some(date(1_028_801)), at(1_000_000)), "a second later");
+        clock.revert(again);
+        assert_eq!(clock.skew(), 28_801, "a later correction stays");
+        clock.revert(stamped(&clock, 1_000_001));
+        assert_eq!(clock.skew(), 0, "the clock of before is no other correction");
+    }
+
+    #[test]
+    fn a_correction_that_a_call_has_confirmed_stays() {
+        let clock = Clock::default();
+        let early = stamped(&clock, 1_000_000);
+        assert!(clock.correct(early, Some(date(1_001_200)), at(1_000_000)));
+        let stamp = stamped(&clock, 1_000_001);
+        clock.confirm(early);
+        assert_eq!(clock.lock().before, Some(0), "a stamp of before confirms nothing");
+        clock.confirm(stamp);
+        clock.revert(stamp);
+        assert!(!clock.correct(stamp, None, at(1_000_001)));
         assert_eq!(clock.skew(), 1_200);
+        assert!(clock.correct(stamp, Some(date(1_030_000)), at(1_000_001)));
+        clock.revert(stamped(&clock, 1_000_002));
+        assert_eq!(clock.skew(), 1_200, "back to what was confirmed");
     }
 
     #[test]
     fn no_second_is_used_twice() {
-        assert_eq!(Clock::default().stamp(at(7), |stamp| [7, 8, 10].contains(&stamp)), 9);
+        assert_eq!(Clock::default().stamp(at(7), |stamp| [7, 8, 10].contains(&stamp)).second, 9);
     }
 }

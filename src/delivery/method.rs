@@ -109,7 +109,9 @@ fn answered(envelope: &Envelope) -> Attempt {
         (Some(_), Some(_)) => Err(Failure::Rejected),
         (None, _) | (_, None) => Err(Failure::BadResponse),
     };
-    Attempt { outcome, upstream, from_top: true, date: None, error: None }
+    let lacks = outcome == Err(Failure::BadResponse);
+    let error = lacks.then_some(CallError::Incomplete("is_success or result as a boolean"));
+    Attempt { outcome, upstream, from_top: true, date: None, error }
 }
 
 /// `500000`, `5e5`, `INTERNAL_SERVER_ERROR`: sibling APIs of Jiaoyimao spell their own failures in many ways.
@@ -118,13 +120,10 @@ fn is_system_error(state_code: &str) -> bool {
     is_number_starting_with_5(&upper) || upper.contains("SYSTEM") || upper.contains("INTERNAL")
 }
 
-/// Whether a text is a number, however it is written, whose first digit is a 5.
+/// Whether a text is a number of at least 1, however it is written, whose first digit is a 5.
 fn is_number_starting_with_5(text: &str) -> bool {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.trim_start_matches('0').starts_with('5');
-    }
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 1.0);
-    number.is_some_and(|number| number.to_string().starts_with('5'))
+    let is_number = text.parse().is_ok_and(|number: f64| number >= 1.0);
+    is_number && text.trim_start_matches(['+', '0', '.']).starts_with('5')
 }
 
 #[cfg(test)]
@@ -147,7 +146,17 @@ mod tests {
 
     #[test]
     fn a_number_is_a_number_however_it_is_written() {
-        for five in ["5", "500000", "0500", "500000.0", "5E5", "50.5E1", "5000000000000000000000000000001"] {
+        for five in [
+            "5",
+            "500000",
+            "0500",
+            "500000.0",
+            "5E5",
+            "0.05E2",
+            "+5",
+            "5000000000000000000000000000001",
+            "5E400",
+        ] {
             assert!(is_number_starting_with_5(five), "{five}");
         }
         for other in ["", "0", "20000", "4.5E1", "0.5", "-5", "5X", "5-NOT-A-NUMBER", "INF", "NAN", "1E400"] {

@@ -29,7 +29,7 @@ impl MediatorPhone {
     /// The digits of a mobile number, without the country.
     const MOBILE: usize = 11;
     /// How people write the country before it.
-    const COUNTRIES: [&str; 3] = ["0086", "86", ""];
+    const COUNTRIES: [&str; 4] = ["+86", "0086", "86", ""];
     /// The most digits that show at the end of any other number.
     const MAX_SHOWN: usize = 4;
 
@@ -71,17 +71,25 @@ impl MediatorPhone {
 
 impl fmt::Display for MediatorPhone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits: String = self.0.chars().filter(char::is_ascii_digit).collect();
+        // With its plus, which tells a number of another country from a mobile one.
+        let dialled: String = self.0.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+        let digits: String = dialled.chars().filter(char::is_ascii_digit).collect();
         let mobile = Self::COUNTRIES
             .iter()
-            .filter_map(|country| digits.strip_prefix(country))
-            .find(|rest| rest.len() == Self::MOBILE && matches!(rest.as_bytes(), [b'1', b'3'..=b'9', ..]));
+            .filter_map(|country| dialled.strip_prefix(country))
+            .find(|rest| is_mobile(rest));
         let (front, end) = match mobile {
             Some(mobile) => (mobile.get(..3), mobile.get(Self::MOBILE - 4..)),
             None => (None, digits.get(digits.len() - (digits.len() / 3).min(Self::MAX_SHOWN)..)),
         };
         write!(f, "{}****{}", front.unwrap_or_default(), end.unwrap_or_default())
     }
+}
+
+/// Whether it is a mobile number of China, without the country.
+fn is_mobile(number: &str) -> bool {
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    digits && number.len() == MediatorPhone::MOBILE && matches!(number.as_bytes(), [b'1', b'3'..=b'9', ..])
 }
 
 impl fmt::Debug for MediatorPhone {
@@ -145,6 +153,11 @@ mod tests {
             ("13812345678", "138****5678"),
             ("+86 138-1234-5678", "138****5678"),
             ("0086 13812345678", "138****5678"),
+            ("(+86)13812345678", "138****5678"),
+            ("+1 (415) 555-2671", "****671"),
+            ("001 415 555 2671", "****2671"),
+            ("+85213812345", "****345"),
+            ("1380000+000", "****000"),
             ("110", "****0"),
             ("1234567", "****67"),
             ("88127858", "****58"),

@@ -139,7 +139,8 @@ text! {
 impl fmt::Display for MediatorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No character that a terminal does not show, or that turns what follows.
-        self.0.chars().find(|c| c.is_alphanumeric()).map_or(Ok(()), |first| write!(f, "{first}"))?;
+        let shown = |c: &char| c.is_alphanumeric() && !is_invisible(*c);
+        self.0.chars().find(shown).map_or(Ok(()), |first| write!(f, "{first}"))?;
         f.write_str("*")
     }
 }
@@ -216,7 +217,10 @@ mod tests {
         let name = MediatorName::parse("张三丰".to_owned()).unwrap();
         assert_eq!(format!("{name} {name:?}"), "张* 张*");
         let masked = |text: &str| MediatorName::parse(text.to_owned()).unwrap().to_string();
-        assert_eq!([masked("\u{202e}(张三)"), masked("\u{200b}-")], ["张*", "*"]);
+        assert_eq!(
+            [masked("\u{202e}(张三)"), masked("\u{3164}张三"), masked("\u{200b}-")],
+            ["张*", "张*", "*"]
+        );
         let content = Content::parse("双方同意".to_owned()).unwrap();
         assert_eq!(format!("{content} {content:?}"), "(4 characters) (4 characters)");
     }

@@ -33,6 +33,9 @@ pub enum CallError {
     /// An answer that contradicts itself: a member of it twice, or success and refusal at once.
     #[error("TOP's answer contradicts itself")]
     Contradictory,
+    /// An answer without a member that the method needs.
+    #[error("TOP's answer lacks {0}")]
+    Incomplete(&'static str),
     /// An answer without an envelope of TOP.
     #[error(transparent)]
     Foreign(ForeignAnswer),
@@ -59,9 +62,11 @@ impl CallError {
         match self {
             Self::NotConnected(_) | Self::DeadlineBeforeSending => Failure::Unreachable,
             Self::DeadlineAfterSending => Failure::Timeout,
-            Self::Broken(_) | Self::Redirected(_) | Self::TooLarge(_) | Self::Contradictory => {
-                Failure::BadResponse
-            }
+            Self::Broken(_)
+            | Self::Redirected(_)
+            | Self::TooLarge(_)
+            | Self::Contradictory
+            | Self::Incomplete(_) => Failure::BadResponse,
             Self::Foreign(answer) => answer.failure,
             Self::Refused(refusal) => refusal.failure,
         }
@@ -78,7 +83,8 @@ impl CallError {
             | Self::DeadlineBeforeSending
             | Self::DeadlineAfterSending
             | Self::Broken(_)
-            | Self::Contradictory => None,
+            | Self::Contradictory
+            | Self::Incomplete(_) => None,
         };
         UpstreamDetails { http_status, ..UpstreamDetails::default() }
     }

@@ -105,11 +105,11 @@ fn is_timeout(sub: &str) -> bool {
     )
 }
 
-/// `isv.system-error`, `isv.INTERNAL_ERROR`: a failure, although the prefix blames the caller.
+/// `isv.system-error`, `isv.INTERNAL_ERROR`, `isv.systemError`: a failure, although the prefix blames the caller.
 fn names_system_error(sub: &str) -> bool {
     let lower = sub.to_ascii_lowercase();
-    let has = |wanted: &[&str]| lower.split(['.', '-', '_']).any(|word| wanted.contains(&word));
-    has(&["system", "internal"]) && has(&["error", "exception", "failure"])
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    has(&["system", "internal"]) && has(&["error", "exception", "fail"])
 }
 
 fn is_rejected(code: i32, sub: &str) -> bool {

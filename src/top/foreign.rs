@@ -16,6 +16,8 @@ use super::method::{ERROR_ROOT, Method};
 
 /// The shortest and the longest wait that is passed on from something before TOP.
 const RETRY_AFTER_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
+/// What stands for a content coding that cannot be shown.
+const UNREADABLE: &str = "unreadable";
 /// The most characters of a media type or encoding in a description.
 const MAX_TOKEN: usize = 64;
 
@@ -50,7 +52,7 @@ enum Kind {
     #[strum(serialize = " of JSON")]
     Json,
     /// What begins as JSON and cannot be read.
-    #[strum(serialize = " that begin as JSON")]
+    #[strum(serialize = " beginning as JSON")]
     BrokenJson,
     /// Other text.
     #[strum(serialize = " of text")]
@@ -64,15 +66,14 @@ impl ForeignAnswer {
     /// Describes an answer to a call of `method` that is whole and no envelope.
     pub(super) fn describe(method: Method, status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let encoding =
-            header(CONTENT_ENCODING).filter(|coding| !coding.trim().eq_ignore_ascii_case("identity"));
+        let encoding = encoding(headers);
         let kind = Kind::of(body);
-        let end_is_told = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
         let names_root = [method.success_root, ERROR_ROOT].iter().any(|root| contains(body, root.as_bytes()));
+        let other_charset = header(CONTENT_TYPE).is_some_and(names_other_charset) && !body.is_ascii();
         let may_be_tops = names_root
-            || !end_is_told
+            || !end_is_told(headers)
             || encoding.is_some()
-            || header(CONTENT_TYPE).is_some_and(names_other_charset)
+            || other_charset
             || matches!(kind, Kind::Xml | Kind::BrokenJson | Kind::Binary);
         let failure = match status {
             // Throttling proves that nothing was executed, unless these may be TOP's own words about an execution.
@@ -86,7 +87,7 @@ impl ForeignAnswer {
             failure,
             retry_after: header(RETRY_AFTER).filter(|_| waits).and_then(retry_after),
             media_type: header(CONTENT_TYPE).and_then(token),
-            encoding: encoding.and_then(token),
+            encoding,
             size: body.len(),
             kind,
         }
@@ -99,7 +100,8 @@ impl fmt::Display for ForeignAnswer {
         if let Some(encoding) = &self.encoding {
             write!(f, " in {encoding}")?;
         }
-        write!(f, ", {} bytes{}: not TOP's envelope", grouped(self.size), self.kind)
+        let s = if self.size == 1 { "" } else { "s" };
+        write!(f, ", {} byte{s}{}: not TOP's envelope", grouped(self.size), self.kind)
     }
 }
 
@@ -131,14 +133,34 @@ impl Kind {
 
 /// `Retry-After` in seconds or as a date, RFC 9110 section 10.2.3, within bounds.
 fn retry_after(value: &str) -> Option<Duration> {
-    let wait = match value.trim().parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
-        }
+    let value = value.trim();
+    let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+    } else {
+        httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
     };
     let (shortest, longest) = RETRY_AFTER_RANGE;
     Some(wait.clamp(shortest, longest))
+}
+
+/// Whether a body that was cut short would have been noticed: it had a length or chunks, RFC 9112 section 6.3.
+fn end_is_told(headers: &HeaderMap) -> bool {
+    match headers.get_all(TRANSFER_ENCODING).iter().next_back() {
+        Some(codings) => {
+            let last = codings.to_str().ok().and_then(|codings| codings.rsplit(',').next());
+            last.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
+        }
+        None => headers.contains_key(CONTENT_LENGTH),
+    }
+}
+
+/// The first content coding that is one.
+fn encoding(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let mut codings = values.flat_map(|value| value.to_str().unwrap_or(UNREADABLE).split(','));
+    let is_none = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+    let coding = codings.find(|coding| !is_none(coding.trim()))?;
+    Some(token(coding).unwrap_or_else(|| UNREADABLE.to_owned()))
 }
 
 /// Whether a media type names another charset than UTF-8.
@@ -182,8 +204,9 @@ mod tests {
     const LENGTH: (HeaderName, &str) = (CONTENT_LENGTH, "1");
 
     fn describe(status: u16, headers: &[(HeaderName, &str)], body: impl AsRef<[u8]>) -> ForeignAnswer {
-        let headers =
-            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap()));
         ForeignAnswer::describe(METHOD, status, &headers.collect(), body.as_ref())
     }
 
@@ -196,13 +219,19 @@ mod tests {
         let gzip = (CONTENT_ENCODING, "gzip");
         let gbk = (CONTENT_TYPE, "text/html;charset=GBK");
         let utf16: Vec<u8> = r#"{"a_b_r":1}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let table: [Row; 21] = [
+        let latin = (CONTENT_TYPE, "text/html; charset=iso-8859-1");
+        let chunked = |codings| (TRANSFER_ENCODING, codings);
+        let table: [Row; 29] = [
             ("a page", &[LENGTH], b"<html>Too Many Requests</html>", limited),
             ("a page with a prologue", &[LENGTH], b"\n<!DOCTYPE html><html>", limited),
             ("text", &[LENGTH], b"slow down", limited),
             ("JSON", &[LENGTH], br#"{"message":"slow down"}"#, limited),
             ("nothing", &[LENGTH], b"", limited),
-            ("in chunks", &[(TRANSFER_ENCODING, "chunked")], b"slow down", limited),
+            ("in chunks", &[chunked("chunked")], b"slow down", limited),
+            ("in chunks at last", &[chunked("gzip"), chunked("gzip , Chunked")], b"slow down", limited),
+            ("chunks that are not the last coding", &[chunked("chunked, gzip")], b"x", Failure::BadResponse),
+            ("no chunks", &[LENGTH, chunked("identity")], b"slow down", Failure::BadResponse),
+            ("no chunks that anyone can read", &[LENGTH, chunked("\u{e9}")], b"x", Failure::BadResponse),
             ("identity", &[LENGTH, (CONTENT_ENCODING, "identity")], b"slow down", limited),
             ("an end that is not told", &[], b"slow down", Failure::BadResponse),
             ("a page without its end", &[], b"<html>Too Many", Failure::BadResponse),
@@ -216,8 +245,17 @@ mod tests {
             ("JSON with a bad escape", &[LENGTH], br#"{"msg":"\x"}"#, Failure::BadResponse),
             ("GBK", &[LENGTH], b"\xb7\xfe\xce\xf1\xc6\xf7", Failure::BadResponse),
             ("GBK that is UTF-8 by chance", &[LENGTH, gbk], b"\xcf\xb5\xcd\xb3", Failure::BadResponse),
+            ("ASCII under another charset", &[LENGTH, latin], b"<html>slow down</html>", limited),
             ("UTF-16", &[LENGTH], &utf16, Failure::BadResponse),
-            ("gzip", &[LENGTH, gzip], b"x", Failure::BadResponse),
+            ("gzip", &[LENGTH, gzip.clone()], b"x", Failure::BadResponse),
+            (
+                "gzip behind identity",
+                &[LENGTH, (CONTENT_ENCODING, "identity"), gzip],
+                b"x",
+                Failure::BadResponse,
+            ),
+            ("identity twice", &[LENGTH, (CONTENT_ENCODING, "identity, identity")], b"x", limited),
+            ("no coding", &[LENGTH, (CONTENT_ENCODING, "\u{e9}")], b"x", Failure::BadResponse),
         ];
         for (name, headers, body, expected) in table {
             assert_eq!((name, describe(429, headers, body).failure), (name, expected));
@@ -254,7 +292,7 @@ mod tests {
             (describe(200, &[], "{}"), "HTTP 200, no media type, 2 bytes of JSON: not TOP's envelope"),
             (
                 describe(200, &[], "{"),
-                "HTTP 200, no media type, 1 bytes that begin as JSON: not TOP's envelope",
+                "HTTP 200, no media type, 1 byte beginning as JSON: not TOP's envelope",
             ),
             (describe(200, &[], "ok"), "HTTP 200, no media type, 2 bytes of text: not TOP's envelope"),
         ];
@@ -271,11 +309,16 @@ mod tests {
         };
         let in_two_minutes = httpdate::fmt_http_date(SystemTime::now() + Duration::from_mins(2));
         assert!(matches!(wait(503, &in_two_minutes), Some(118..=120)));
+        let in_two_hours = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(2));
+        assert_eq!(wait(503, &in_two_hours), Some(3600));
         for (status, value, expected) in [
             (429, "120", Some(120)),
             (503, " 7 ", Some(7)),
             (429, "0", Some(1)),
             (429, "86400", Some(3600)),
+            (429, "99999999999999999999999", Some(3600)),
+            (429, "+5", None),
+            (429, "", None),
             (503, "Sun, 06 Nov 1994 08:49:37 GMT", Some(1)),
             (503, "soon", None),
             (503, "-1", None),

@@ -1,19 +1,21 @@
 //! Makes TOP's texts fit to be shown: HTML entities decoded, credentials and quotations blanked, bounded.
 //!
 //! TOP quotes application keys, sessions and lists of IP addresses in its messages, and may quote the request. Texts are
-//! compared by their skeleton: without characters that show as nothing, in lower case, and with URL and JSON escapes
-//! decoded, so that a quotation is found however it was broken or encoded.
+//! compared by their [`skeleton`], so that a quotation is found however it was broken or encoded.
+
+mod addresses;
+mod skeleton;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use secrecy::ExposeSecret;
 
 use super::credentials::Credentials;
 use super::sign::Signature;
-use crate::invisible::is_invisible;
+use addresses::addresses;
+use skeleton::{MAX_ENCODINGS, Skeleton};
 
 /// What replaces a passage.
 const BLANK: &str = "***";
@@ -25,8 +27,6 @@ pub const MAX_IDENTIFIER: usize = 128;
 const MAX_READ: usize = 8 * MAX_MESSAGE;
 /// A part of a secret that is at least so long is blanked.
 const SHORTEST_PART: usize = 8;
-/// How often a text may have been encoded.
-const MAX_ENCODINGS: usize = 4;
 
 /// What no text of TOP may repeat: secrets as a whole and in parts. It does not print.
 #[derive(Clone, Default)]
@@ -108,171 +108,30 @@ pub fn blank_quotations<'a>(text: &'a str, quotables: &[Quotable]) -> Cow<'a, st
         return text.into();
     }
     let skeleton = Skeleton::of(text);
-    let mut found: Vec<Range<usize>> = quotables.flat_map(|quotable| skeleton.quotations(quotable)).collect();
-    found.sort_unstable_by_key(|passage| passage.start);
-    without(text, &found)
+    let found = quotables.flat_map(|quotable| {
+        let passages = skeleton.passages(quotable.window);
+        passages.filter_map(|(passage, range)| quotable.skeleton.contains(passage).then_some(range))
+    });
+    without(text, found.collect())
 }
 
 /// Blanks IP addresses.
 #[must_use]
 pub fn blank_addresses(text: &str) -> Cow<'_, str> {
-    without(text, &addresses(text))
-}
-
-/// A text without what hides a quotation, and where each character of it comes from.
-struct Skeleton {
-    text: String,
-    /// For each character its place in `text` and its range in the original.
-    characters: Vec<(usize, Range<usize>)>,
-}
-
-/// A character and its range in the original.
-type Located = (char, Range<usize>);
-
-impl Skeleton {
-    fn of(text: &str) -> Self {
-        let located = |(at, c): (usize, char)| (c, at..at + c.len_utf8());
-        let mut characters: Vec<Located> = text.char_indices().map(located).collect();
-        for _ in 0..MAX_ENCODINGS {
-            if !decode_escapes(&mut characters) {
-                break;
-            }
-        }
-        let mut skeleton = Self { text: String::with_capacity(text.len()), characters: Vec::new() };
-        for (character, range) in characters {
-            if !is_invisible(character) && !character.is_control() {
-                skeleton.characters.push((skeleton.text.len(), range));
-                skeleton.text.extend(character.to_lowercase().next());
-            }
-        }
-        skeleton
+    if !text.contains(['.', ':', '%', '&', '\\']) {
+        return text.into();
     }
-
-    /// The passages of the original that quote something, each range once or several that overlap.
-    fn quotations(&self, quotable: &Quotable) -> Vec<Range<usize>> {
-        let ends = self.characters.iter().skip(quotable.window).map(|(at, _)| *at).chain([self.text.len()]);
-        let passages = self.characters.windows(quotable.window).zip(ends);
-        let quoted = passages.filter_map(|(passage, end)| {
-            let ((start, first), (_, last)) = (passage.first()?, passage.last()?);
-            let quotes = quotable.skeleton.contains(self.text.get(*start..end)?);
-            quotes.then_some(first.start..last.end)
-        });
-        quoted.collect()
-    }
+    let spaced = Skeleton::with_spaces(text);
+    let found = addresses(&spaced.text).into_iter().filter_map(|range| spaced.original(&range));
+    without(text, found.collect())
 }
 
-/// Decodes `%XX` and `\uXXXX`; whether there was any.
-fn decode_escapes(characters: &mut Vec<Located>) -> bool {
-    let any = characters.iter().any(|(character, _)| matches!(character, '%' | '\\'));
-    if !any {
-        return false;
-    }
-    let mut decoded: Vec<Located> = Vec::with_capacity(characters.len());
-    let mut rest = characters.as_slice();
-    while let Some(next) = rest.first() {
-        let (bytes, length) = percent_escapes(rest);
-        let code_unit = unicode_escape(rest);
-        if !bytes.is_empty() {
-            decoded.extend(characters_of(&bytes));
-            rest = rest.get(length..).unwrap_or_default();
-        } else if let Some((character, range)) = code_unit {
-            decoded.push((character, range));
-            rest = rest.get(6..).unwrap_or_default();
-        } else {
-            decoded.push(next.clone());
-            rest = rest.get(1..).unwrap_or_default();
-        }
-    }
-    let changed = decoded.len() != characters.len();
-    *characters = decoded;
-    changed
-}
-
-/// The bytes of the `%XX` escapes at the start, each with its range, and how many characters they take.
-fn percent_escapes(characters: &[Located]) -> (Vec<(u8, Range<usize>)>, usize) {
-    let mut bytes = Vec::new();
-    for escape in characters.chunks_exact(3) {
-        let [('%', start), (high, _), (low, end)] = escape else { break };
-        let (Some(high), Some(low)) = (high.to_digit(16), low.to_digit(16)) else { break };
-        let Ok(byte) = u8::try_from(high * 16 + low) else { break };
-        bytes.push((byte, start.start..end.end));
-    }
-    let length = 3 * bytes.len();
-    (bytes, length)
-}
-
-/// The UTF-8 characters that located bytes are; what is none becomes the replacement character.
-fn characters_of(bytes: &[(u8, Range<usize>)]) -> Vec<Located> {
-    let plain: Vec<u8> = bytes.iter().map(|(byte, _)| *byte).collect();
-    let mut at = 0;
-    let mut characters = Vec::new();
-    let mut push = |character: char, length: usize| {
-        let located = bytes.get(at..at + length).unwrap_or_default();
-        if let (Some((_, first)), Some((_, last))) = (located.first(), located.last()) {
-            characters.push((character, first.start..last.end));
-        }
-        at += length;
-    };
-    for chunk in plain.utf8_chunks() {
-        chunk.valid().chars().for_each(|character| push(character, character.len_utf8()));
-        if !chunk.invalid().is_empty() {
-            push(char::REPLACEMENT_CHARACTER, chunk.invalid().len());
-        }
-    }
-    characters
-}
-
-/// The character of the `\uXXXX` escape at the start. Surrogates hide no secret, which is ASCII.
-fn unicode_escape(characters: &[Located]) -> Option<Located> {
-    let [('\\', start), ('u', _), digits @ ..] = characters.get(..6)? else { return None };
-    let code = digits.iter().try_fold(0, |code, (digit, _)| Some(code * 16 + digit.to_digit(16)?))?;
-    let end = digits.last()?.1.end;
-    char::from_u32(code).map(|character| (character, start.start..end))
-}
-
-/// The ranges of IP addresses: four numbers up to 255 with dots, or what reads as IPv6.
-fn addresses(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let length =
-            rest.find(|c: char| !(c.is_ascii_hexdigit() || c == '.' || c == ':')).unwrap_or(rest.len());
-        let run = rest.get(..length).unwrap_or_default();
-        if is_ipv6(run) {
-            found.push(at..at + length);
-        } else {
-            found.extend(ipv4(run).into_iter().map(|part| at + part.start..at + part.end));
-        }
-        let other = rest.get(length..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        at += length + other;
-    }
-    found
-}
-
-fn is_ipv6(run: &str) -> bool {
-    let run = run.trim_end_matches('.');
-    let run = if run.ends_with("::") { run } else { run.trim_end_matches(':') };
-    run.len() > 2 && run.parse::<Ipv6Addr>().is_ok()
-}
-
-fn ipv4(run: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    for word in run.split_inclusive(|c: char| !(c.is_ascii_digit() || c == '.')) {
-        let numbers: Vec<&str> = word.trim_matches(|c: char| !c.is_ascii_digit()).split('.').collect();
-        if numbers.len() >= 4 && numbers.iter().all(|number| number.parse::<u8>().is_ok()) {
-            found.push(at..at + word.trim_end_matches(|c: char| !c.is_ascii_digit()).len());
-        }
-        at += word.len();
-    }
-    found
-}
-
-/// `text` with each run of overlapping passages blanked; they are in the order of their starts.
-fn without<'a>(text: &'a str, passages: &[Range<usize>]) -> Cow<'a, str> {
+/// `text` with each run of overlapping passages blanked.
+fn without(text: &str, mut passages: Vec<Range<usize>>) -> Cow<'_, str> {
     if passages.is_empty() {
         return text.into();
     }
+    passages.sort_unstable_by_key(|passage| passage.start);
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for passage in passages {
@@ -322,6 +181,10 @@ mod tests {
             ("6100e23ZZ%31f6", "***"),
             ("6100e23ZZ%2531f6", "***"),
             ("6100e23ZZ\\u0031f6", "***"),
+            ("6100e23ZZ\\\\\\\\u0031f6", "***"),
+            ("6\\n1\\r\\n00e2\\\\n3ZZ", "***"),
+            ("6100e23ZZ%26%2349%3Bf6", "***"),
+            ("6100e23ZZ\\u002531f6", "***"),
             ("a\r\nb\u{1}", "a  b "),
             ("100 % of %zz and \\u12", "100 % of %zz and \\u12"),
             ("一二三：四", "一二三：四"),
@@ -339,12 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_blanked() {
+    fn addresses_are_blanked_however_they_are_written() {
         let table = [
             ("ip 10.0.0.1, 192.168.255.255:8080 and 1.2.3.4.", "ip ***, ***:8080 and ***."),
-            ("from ::ffff:10.0.0.1 or 2001:db8::1.", "from *** or ***"),
-            ("[fe80::1]:80 at 12:30:45 v1.2.3 999.1.1.1", "[***]:80 at 12:30:45 v1.2.3 999.1.1.1"),
-            ("add 10.0.0.1/8;10.0.0.2", "add ***/8;***"),
+            ("from ::ffff:10.0.0.1 or 2001:db8::1.", "from *** or ***."),
+            ("IP:2001:db8::1,来源：fe80::1%eth0", "IP:***,来源：***%eth0"),
+            ("[10.0.0.1]%5B2001%3Adb8%3A%3A1%5D", "[***]%5B***%5D"),
+            ("10.0\u{200b}.0.1 10&#46;0.0.1 10\\u002e0.0.1", "*** *** ***"),
+            ("10.0.0.1 8080", "*** 8080"),
             ("nothing", "nothing"),
         ];
         for (text, expected) in table {
@@ -354,7 +219,7 @@ mod tests {
 
     #[test]
     fn quotations_of_the_request_are_blanked() {
-        let private = [("张三", 4), ("138 1234 5678", 4), ("双方经调解达成一致意见", 6)]
+        let private = [("张三", 4), ("𠮷田", 4), ("138 1234 5678", 4), ("双方经调解达成一致意见", 6)]
             .map(|(whole, part)| Quotable::new(whole, part));
         let table = [
             ("mediator 张三 (13812345678)", "mediator *** (***)"),
@@ -362,6 +227,7 @@ mod tests {
             ("content 经调解达成一致… is bad", "content ***… is bad"),
             ("content 达成一致 is short", "content 达成一致 is short"),
             ("escaped %E5%BC%A0%E4%B8%89 and \\u5f20\\u4e09", "escaped *** and ***"),
+            ("rare \\ud842\\udfb7\\u7530", "rare ***"),
             ("nothing", "nothing"),
         ];
         for (text, expected) in table {
@@ -370,17 +236,30 @@ mod tests {
         assert_eq!(blank_quotations("abc", &[Quotable::new("", 4)]), "abc");
     }
 
+    /// Ways to write a character so that a reader can still tell it.
+    const DISGUISES: [fn(char) -> String; 9] = [
+        |c| c.to_string(),
+        |c| format!("{c}\u{200b}"),
+        |c| format!("{c}\n"),
+        |c| format!("{c}\\n"),
+        |c| format!("%{:02x}", u32::from(c)),
+        |c| format!("%25{:02X}", u32::from(c)),
+        |c| format!("\\u{:04x}", u32::from(c)),
+        |c| format!("\\\\u{:04x}", u32::from(c)),
+        |c| format!("&#{};", u32::from(c)),
+    ];
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic_or_shows_a_secret(
             before in "\\PC{0,40}",
             behind in "[0-9a-f:.&;#%\\\\u\\PC]{0,40}",
-            part in 0..SESSION.len() - SHORTEST_PART,
-            strewn in proptest::option::of(proptest::sample::select(vec!["\u{200b}", "\n", "\u{ad}", " "])),
+            part in 0..=SESSION.len() - SHORTEST_PART,
+            disguises in proptest::collection::vec(0..DISGUISES.len(), SHORTEST_PART),
         ) {
             let part = &SESSION[part..part + SHORTEST_PART];
-            let quoted: Vec<String> = part.chars().map(String::from).collect();
-            let hidden = shown(&format!("{before}{}{behind}", quoted.join(strewn.unwrap_or_default())));
+            let quoted: String = part.chars().zip(&disguises).map(|(c, disguise)| DISGUISES[*disguise](c)).collect();
+            let hidden = shown(&format!("{before} {quoted}{behind}"));
             let skeleton = Skeleton::of(&hidden).text;
             prop_assert!(!skeleton.contains(&part.to_lowercase()), "{hidden}");
             prop_assert_eq!(shown(&hidden), hidden, "once more changes nothing");

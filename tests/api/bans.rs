@@ -1,9 +1,9 @@
-//! Bans and clocks: what TOP says once holds for every worker.
+//! Bans: what TOP says once holds for every worker.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::support::{BODY, Gateway, Move, TestApp};
 
@@ -13,28 +13,11 @@ fn ban(seconds: u64) -> Move {
     ))
 }
 
-/// Code 31, under a `Date` header so many seconds from the right time.
-fn wrong_time(ahead: i64) -> Move {
-    let now = SystemTime::now();
-    let apart = Duration::from_secs(ahead.unsigned_abs());
-    let date = httpdate::fmt_http_date(if ahead < 0 { now - apart } else { now + apart });
-    Move::Answer(
-        200,
-        vec![("Date", date)],
-        br#"{"error_response":{"code":31,"msg":"Invalid timestamp"}}"#.to_vec(),
-    )
-}
-
 /// What `/metrics` says of one gauge.
-fn gauge(app: &TestApp, name: &str) -> i64 {
+pub(crate) fn gauge(app: &TestApp, name: &str) -> i64 {
     let page = app.get("GET", "/metrics").text();
     let line = page.lines().find_map(|line| line.strip_prefix(name)).expect("the gauge");
     line.trim().parse().expect("a number")
-}
-
-fn unix_seconds(timestamp: &str) -> i64 {
-    let civil: jiff::civil::DateTime = timestamp.parse().unwrap();
-    jiff::tz::Offset::constant(8).to_timestamp(civil).unwrap().as_second()
 }
 
 #[test]
@@ -116,56 +99,43 @@ fn throttling_without_a_number_is_no_ban() {
 }
 
 #[test]
-fn a_wrong_clock_is_corrected_once_and_stays_corrected() {
-    let gateway = Gateway::start(|number, _| if number == 0 { wrong_time(1_200) } else { Move::accepted() });
-    let app = TestApp::with(&gateway, &[("BRIDGE_WORKERS", "2")]);
-    let first = app.push_good();
-    assert_eq!((first.status, &first.json()["attempts"]), (200, &2.into()));
-    for _ in 0..4 {
-        assert_eq!(app.push(BODY).json()["attempts"], 1);
-    }
-    assert!((1_195..=1_205).contains(&gauge(&app, "mediation_bridge_top_clock_skew_seconds")));
-    let stamps: Vec<i64> = gateway.calls().iter().map(|call| unix_seconds(&call.form["timestamp"])).collect();
-    gateway.calls().iter().for_each(super::support::Call::assert_signed);
-    assert!(stamps[1..].iter().all(|stamp| (1_195..=1_210).contains(&(stamp - stamps[0]))), "{stamps:?}");
-}
-
-#[test]
-fn a_clock_that_is_refused_again_is_not_tried_a_third_time() {
-    let gateway = Gateway::start(|number, _| wrong_time(if number % 2 == 0 { -3_600 } else { 3_600 }));
-    let reply = TestApp::start(&gateway).push_good();
-    let body = reply.problem("top_access_denied");
-    assert_eq!((reply.status, &body["attempts"]), (502, &2.into()));
-    assert_eq!(body["top"]["code"], 31);
-}
-
-#[test]
-fn a_missing_near_or_lying_date_corrects_nothing() {
-    let dateless = Move::error(r#""code":31"#);
-    for (name, refusal) in [
-        ("no date", dateless),
-        ("near", wrong_time(50)),
-        ("two days ahead", wrong_time(172_800)),
-        ("two days behind", wrong_time(-172_800)),
-        (
-            "no date at all",
-            Move::Answer(
-                200,
-                vec![("Date", "yesterday".to_owned())],
-                br#"{"error_response":{"code":31}}"#.to_vec(),
-            ),
-        ),
-    ] {
-        let gateway =
-            Gateway::start(move |number, _| if number == 0 { refusal.clone() } else { Move::accepted() });
+fn a_caller_is_never_asked_to_wait_for_more_than_a_minute() {
+    for (seconds, first) in [(1, 1), (59, 59), (60, 60), (61, 60), (71, 60), (31_000, 60), (2_678_400, 60)] {
+        let gateway = Gateway::always(ban(seconds));
         let app = TestApp::start(&gateway);
-        assert_eq!((name, &app.push_good().problem("top_access_denied")["attempts"]), (name, &1.into()));
-        assert_eq!(app.push_good().status, 200);
-        let stamps: Vec<i64> =
-            gateway.calls().iter().map(|call| unix_seconds(&call.form["timestamp"])).collect();
-        assert!((stamps[1] - stamps[0]).abs() <= 5, "{name}: {stamps:?}");
+        let wait = || -> u64 {
+            let reply = app.push_good();
+            assert_eq!(reply.problem("top_rate_limited")["outcome"], "not_executed");
+            reply.header("retry-after").unwrap().parse().unwrap()
+        };
+        assert_eq!((seconds, wait()), (seconds, first));
+        if seconds > 1 {
+            assert!((first - 5..=first).contains(&wait()), "{seconds}");
+            let remaining = gauge(&app, "mediation_bridge_top_ban_remaining_seconds");
+            let whole = i64::try_from(seconds).unwrap();
+            assert!(
+                (whole - 5..=whole).contains(&remaining),
+                "the ban itself is as long as TOP said: {remaining}"
+            );
+            assert_eq!(gateway.calls().len(), 1);
+        }
     }
-    let gateway = Gateway::always(wrong_time(1_200));
-    let reply = TestApp::with(&gateway, &[("TOP_MAX_ATTEMPTS", "1")]).push_good();
-    assert_eq!(reply.problem("top_access_denied")["attempts"], 1);
+}
+
+#[test]
+fn the_longest_of_the_bans_that_calls_under_way_are_told_counts() {
+    for (one, other) in [(40, 20), (20, 40)] {
+        let both = Arc::new(Barrier::new(2));
+        let gateway = Gateway::start(move |number, _| {
+            both.wait();
+            ban(if number == 0 { one } else { other })
+        });
+        let app = TestApp::start(&gateway);
+        thread::scope(|scope| {
+            let first = scope.spawn(|| app.push_good());
+            assert_eq!((app.push_good().status, first.join().unwrap().status), (429, 429));
+        });
+        let remaining = gauge(&app, "mediation_bridge_top_ban_remaining_seconds");
+        assert!((35..=40).contains(&remaining), "{remaining}");
+    }
 }

@@ -11,6 +11,8 @@ pub(crate) mod promtool;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod sandbox;
+pub(crate) mod sayings;
+pub(crate) mod scene;
 pub(crate) mod signature;
 pub(crate) mod tls;
 pub(crate) mod wire;
@@ -18,6 +20,7 @@ pub(crate) mod wire;
 pub(crate) use app::{Reply, TestApp};
 pub(crate) use gateway::{Call, Gateway, Move};
 pub(crate) use program::Program;
+pub(crate) use scene::{LoggedScene, Scene};
 
 /// The credentials of all tests.
 pub(crate) const APP_KEY: &str = "87654321";

@@ -207,3 +207,98 @@ fn a_strange_name_is_pointed_at_exactly_and_shown_on_one_line() {
     let detail = body["errors"][0]["detail"].as_str().unwrap();
     assert!(detail.starts_with("a\u{fffd}/~\u{fffd} is ") && !detail.contains(char::is_control));
 }
+
+#[test]
+fn a_lone_surrogate_is_named_rightly_high_or_low() {
+    let app = TestApp::accepting(&[]);
+    for body in [
+        r#"{"result":"\ud83d"}"#,
+        r#"{"result":"\uD83Dx"}"#,
+        r#"{"result":"\ud83d\u0041"}"#,
+        r#"{"result":"\ud83d\ud83d"}"#,
+        r#"{"result":"\udc00"}"#,
+        r#"{"result":"\udfff end"}"#,
+        r#"{"result":"s","x":["\ude00"]}"#,
+        r#"{"result":"s","\udc00":1}"#,
+        "{\n  \"result\": \"\\ude00\"\n}",
+    ] {
+        let problem = app.push(body).problem("malformed_json");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("half a surrogate pair at line "), "{body}: {detail}");
+    }
+    for body in [r#"{"result":"\ud83d\ude00",}"#, r#"{"result":"\u12"}"#, r#"{"result":"\x"}"#] {
+        let problem = app.push(body).problem("malformed_json");
+        assert!(!problem["detail"].as_str().unwrap().contains("surrogate"), "{body}: {problem}");
+    }
+}
+
+#[test]
+fn what_shows_as_nothing_is_blank_and_what_stands_beside_it_is_kept() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::start(&gateway);
+    let blanks = [
+        " ",
+        "\u{3000}",
+        "\u{a0}",
+        "\u{200b}",
+        "\u{200d}\u{200c}",
+        "\u{feff}",
+        "\u{ad}",
+        "\u{3164}",
+        "\u{ffa0}",
+        "\u{2800}",
+        "\u{115f}",
+        "\u{180e}",
+        "\u{2060}",
+        "\u{202e}",
+        "\u{fe0f}",
+        "\u{e0001}",
+        "\u{e0100}",
+        " \u{200b} ",
+    ];
+    for blank in blanks {
+        for member in ["result", "work_number", "mediator_name", "content"] {
+            let mut body = json!({ "result": "success" });
+            body[member] = blank.into();
+            let place = format!("/{member}");
+            assert_eq!(errors(&app.push(&body.to_string())), set(&[(&place, "blank")]), "{blank:?}");
+        }
+    }
+    assert!(gateway.calls().is_empty());
+    for (number, blank) in blanks.into_iter().enumerate() {
+        let name = format!("{blank}三{blank}");
+        let body = json!({ "result": name, "mediator_name": name, "content": name });
+        assert_eq!(app.push(&body.to_string()).status, 200, "{blank:?}");
+        assert_eq!(gateway.calls()[number].req()["mediator_name"], name, "it reaches TOP unchanged");
+    }
+}
+
+#[test]
+fn a_media_type_that_is_nearly_right_is_told_what_to_change() {
+    let gateway = Gateway::always(Move::accepted());
+    let app = TestApp::start(&gateway);
+    let json = "application/json";
+    for (values, hint) in [
+        (&[][..], "Content-Type is missing; send Content-Type: application/json."),
+        (&["application/json; charset=utf8"], "must be utf-8, with the hyphen"),
+        (&["application/json;charset=\"UTF8\""], "must be utf-8, with the hyphen"),
+        (&["application/json;charset=gbk"], "must be utf-8"),
+        (&[json, json], "Content-Type appears twice; send it once."),
+        (&["application/json, application/json"], "names several media types; send application/json alone"),
+        (&["application/json,text/plain"], "names several media types"),
+        (&["text/json"], "must be application/json."),
+        (&["application/x-www-form-urlencoded"], "must be application/json."),
+    ] {
+        let headers: Vec<_> = values.iter().map(|value| ("Content-Type", *value)).collect();
+        let reply = app.push_with("1", &headers, BODY.as_bytes());
+        let problem = reply.problem("unsupported_media_type");
+        assert_eq!((reply.status, &problem["outcome"]), (415, &"not_executed".into()));
+        assert!(problem["detail"].as_str().unwrap().contains(hint), "{values:?}: {problem}");
+    }
+    assert!(gateway.calls().is_empty());
+    for value in
+        [json, "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""]
+    {
+        assert_eq!(app.push_with("1", &[("Content-Type", value)], BODY.as_bytes()).status, 200, "{value}");
+    }
+}

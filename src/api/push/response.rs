@@ -181,7 +181,9 @@ fn of_error(error: &CallError, failure: Failure) -> &'static str {
         CallError::Foreign(_) if failure == Failure::BadResponse => {
             "What answered at TOP's address did not answer as TOP does; the push may have been executed."
         }
-        CallError::Foreign(_) | CallError::Refused(_) => of_failure(failure, false),
+        CallError::Incomplete(_) | CallError::Foreign(_) | CallError::Refused(_) => {
+            of_failure(failure, false)
+        }
     }
 }
 

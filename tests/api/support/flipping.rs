@@ -1,24 +1,26 @@
-//! A gateway that flips between moods, and keeps the truth about what it executed.
+//! A gateway that flips between moods, and keeps the truth about what it executed and what it said.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Read, Write};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use socket2::SockRef;
 
-use super::gateway::Move;
+use super::gateway::{Call, Move, perform};
+use super::sayings::{Decides, Executes, SAYINGS, Saying, drawn, weights, wrong_time};
 use super::wire::read_message;
-use super::{ACCEPTED, Call};
 
 /// How the gateway is disposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
-    /// Executes and says so, or rejects and says so.
-    Healthy,
+    /// Says what it is drawn to say.
+    Talking,
     /// Reads, executes or not, and says nothing.
     Hanging,
     /// Reads, executes or not, and resets.
@@ -29,8 +31,20 @@ enum Mood {
     Refusing,
 }
 
-const MOODS: [Mood; 6] =
-    [Mood::Healthy, Mood::Healthy, Mood::Hanging, Mood::Resetting, Mood::Breaking, Mood::Refusing];
+const MOODS: [Mood; 9] = [
+    Mood::Talking,
+    Mood::Talking,
+    Mood::Talking,
+    Mood::Talking,
+    Mood::Talking,
+    Mood::Hanging,
+    Mood::Resetting,
+    Mood::Breaking,
+    Mood::Refusing,
+];
+
+/// How far a timestamp may be off, in seconds.
+const TOLERANCE: u64 = 600;
 
 /// The gateway, until it is dropped.
 pub(crate) struct Flipping {
@@ -39,16 +53,28 @@ pub(crate) struct Flipping {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct State {
+    seed: u64,
     mood: AtomicUsize,
     over: AtomicBool,
-    executed: Mutex<HashMap<String, usize>>,
-    random: Mutex<Random>,
+    connections: AtomicUsize,
+    calls: Mutex<HashMap<String, Vec<Answered>>>,
+    /// What it has not said yet: it says everything once before it draws.
+    unsaid: Mutex<Vec<&'static Saying>>,
     open: Mutex<Vec<TcpStream>>,
 }
 
-/// A small generator: the same seed, the same moods.
+/// What the gateway did with one call.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) saying: &'static str,
+    pub(crate) executed: bool,
+    pub(crate) decided: Decides,
+    /// Whether the bridge may call again by itself.
+    pub(crate) may_be_called_again: bool,
+}
+
+/// A small generator: the same seed, the same numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -59,6 +85,13 @@ impl Default for Random {
 }
 
 impl Random {
+    /// A generator of its own for `what`.
+    fn of(seed: u64, what: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (seed, what).hash(&mut hasher);
+        Self(hasher.finish().max(1))
+    }
+
     /// A number below `bound`, by xorshift.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
@@ -68,27 +101,20 @@ impl Random {
     }
 }
 
-impl State {
-    fn mood(&self) -> Mood {
-        MOODS[self.mood.load(Ordering::SeqCst)]
-    }
-
-    fn below(&self, bound: usize) -> usize {
-        self.random.lock().unwrap().below(bound)
-    }
-
-    fn execute(&self, call: &Call) {
-        let case = call.req()["mediation_case_id"].as_str().unwrap().to_owned();
-        *self.executed.lock().unwrap().entry(case).or_default() += 1;
-    }
-}
-
 impl Flipping {
     /// Starts it on a port of its own, which it keeps while it is not there.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(seed: u64) -> Self {
         let listener = listen("127.0.0.1:0".parse().unwrap());
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(State::default());
+        let state = Arc::new(State {
+            seed,
+            mood: AtomicUsize::default(),
+            over: AtomicBool::default(),
+            connections: AtomicUsize::default(),
+            calls: Mutex::default(),
+            unsaid: Mutex::new(shuffled(seed)),
+            open: Mutex::default(),
+        });
         let thread = thread::spawn({
             let state = Arc::clone(&state);
             move || flip(address, listener, &state)
@@ -96,10 +122,23 @@ impl Flipping {
         Self { address, state, thread: Some(thread) }
     }
 
-    /// How often each case was executed.
-    pub(crate) fn executed(&self) -> HashMap<String, usize> {
-        self.state.executed.lock().unwrap().clone()
+    /// What it did with the calls of each case, in their order.
+    pub(crate) fn calls(&self) -> HashMap<String, Vec<Answered>> {
+        self.state.calls.lock().unwrap().clone()
     }
+
+    /// Whether it has said everything that there is to say.
+    pub(crate) fn has_said_all(&self) -> bool {
+        self.state.unsaid.lock().unwrap().is_empty()
+    }
+}
+
+/// Every saying, in an order of its own for each seed.
+fn shuffled(seed: u64) -> Vec<&'static Saying> {
+    let mut random = Random::of(seed, "order");
+    let mut sayings: Vec<&Saying> = SAYINGS.iter().collect();
+    sayings.sort_by_cached_key(|_| random.below(usize::MAX));
+    sayings
 }
 
 impl Drop for Flipping {
@@ -117,10 +156,11 @@ fn listen(address: SocketAddr) -> TcpListener {
 
 fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
     let mut listener = Some(listener);
+    let mut random = Random::of(state.seed, "moods");
     while !state.over.load(Ordering::SeqCst) {
-        let mood = state.below(MOODS.len());
+        let mood = random.below(MOODS.len());
         state.mood.store(mood, Ordering::SeqCst);
-        let until = Instant::now() + Duration::from_millis(15 + state.below(40) as u64);
+        let until = Instant::now() + Duration::from_millis(15 + random.below(40) as u64);
         if MOODS[mood] == Mood::Refusing {
             listener = None;
             for socket in state.open.lock().unwrap().drain(..) {
@@ -129,7 +169,7 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
             // Long enough, now and then, that a push spends all its attempts.
             thread::sleep(
                 until.saturating_duration_since(Instant::now())
-                    + Duration::from_millis(state.below(200) as u64),
+                    + Duration::from_millis(random.below(200) as u64),
             );
             continue;
         }
@@ -150,8 +190,10 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
 }
 
 fn serve(mut socket: &TcpStream, state: &State) {
-    if state.mood() == Mood::Breaking {
-        let _ = socket.read(&mut vec![0; 1 + state.below(600)]);
+    let mood = || MOODS[state.mood.load(Ordering::SeqCst)];
+    let number = state.connections.fetch_add(1, Ordering::SeqCst);
+    if mood() == Mood::Breaking {
+        let _ = socket.read(&mut vec![0; 1 + Random::of(state.seed, number).below(600)]);
         let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
         return;
     }
@@ -159,31 +201,65 @@ fn serve(mut socket: &TcpStream, state: &State) {
     while let Ok(Some(message)) = read_message(&mut reader, true) {
         let call = Call::read(message);
         call.assert_signed();
-        let perhaps = || {
-            if state.below(2) == 0 {
-                state.execute(&call);
-            }
-        };
-        match state.mood() {
-            Mood::Healthy if state.below(5) == 0 => {
-                let no = r#"{"error_response":{"code":50,"sub_code":"isv.invalid-parameter"}}"#;
-                let _ = socket.write_all(&Move::answer_bytes(200, &[], no.as_bytes()));
-            }
-            Mood::Healthy => {
-                state.execute(&call);
-                let _ = socket.write_all(&Move::answer_bytes(200, &[], ACCEPTED.as_bytes()));
-            }
-            Mood::Hanging => {
-                perhaps();
-                // Until the bridge gives up.
-                let _ = socket.read(&mut [0]);
-                return;
-            }
-            Mood::Resetting | Mood::Breaking | Mood::Refusing => {
-                perhaps();
-                let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
-                return;
-            }
+        if !perform(state.answer(mood(), &call), socket) {
+            return;
         }
     }
+}
+
+impl State {
+    /// Executes the push or not, keeps what it did, and says what to answer.
+    fn answer(&self, mood: Mood, call: &Call) -> Move {
+        let case = call.req()["mediation_case_id"].as_str().unwrap().to_owned();
+        let mut calls = self.calls.lock().unwrap();
+        let calls = calls.entry(case.clone()).or_default();
+        let mut random = Random::of(self.seed, (&case, calls.len()));
+        let nothing = |saying, executed| Answered {
+            saying,
+            executed,
+            decided: Decides::Nothing,
+            may_be_called_again: false,
+        };
+        let (answered, answer) = match mood {
+            Mood::Hanging => (nothing("hanging", random.below(2) == 0), Move::Stall(Vec::new())),
+            Mood::Resetting | Mood::Breaking | Mood::Refusing => {
+                (nothing("resetting", random.below(2) == 0), Move::Reset)
+            }
+            Mood::Talking => match refused_timestamp(call, &mut random) {
+                Some(answer) => {
+                    let again = Answered { may_be_called_again: true, ..nothing("wrong time", false) };
+                    (again, answer)
+                }
+                None => self.say(&mut random),
+            },
+        };
+        calls.push(answered);
+        answer
+    }
+
+    fn say(&self, random: &mut Random) -> (Answered, Move) {
+        let saying = self.unsaid.lock().unwrap().pop().unwrap_or_else(|| drawn(random.below(weights())));
+        let executed = match saying.executes {
+            Executes::Always => true,
+            Executes::Perhaps => random.below(2) == 0,
+            Executes::Never => false,
+        };
+        let answered = Answered {
+            saying: &saying.name,
+            executed,
+            decided: saying.decides,
+            may_be_called_again: saying.may_be_called_again,
+        };
+        (answered, saying.answer.clone())
+    }
+}
+
+/// Code 31 for a timestamp that is off, and now and then for one that is not; its `Date` is right, wrong or missing.
+fn refused_timestamp(call: &Call, random: &mut Random) -> Option<Move> {
+    let civil: jiff::civil::DateTime = call.form["timestamp"].parse().unwrap();
+    let stamp = jiff::tz::Offset::constant(8).to_timestamp(civil).unwrap().as_second();
+    let is_off = stamp.abs_diff(Timestamp::now().as_second()) > TOLERANCE;
+    let refused = is_off || random.below(25) == 0;
+    let date = [Some(0), Some(28_800), Some(-28_800), Some(700), Some(200_000), None][random.below(6)];
+    refused.then(|| wrong_time(date))
 }

@@ -51,6 +51,8 @@ pub(crate) enum Move {
     Stall(Vec<u8>),
     /// Closes with RST.
     Reset,
+    /// Writes these bytes as they are and closes with RST.
+    Abort(Vec<u8>),
     /// Waits, then goes on.
     After(Duration, Box<Move>),
 }
@@ -134,6 +136,11 @@ impl Gateway {
         self.calls.lock().unwrap().clone()
     }
 
+    /// How many calls there were so far.
+    pub(crate) fn count(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+
     /// The one call so far.
     pub(crate) fn only_call(&self) -> Call {
         let calls = self.calls();
@@ -166,7 +173,7 @@ fn serve(socket: &TcpStream, calls: &Mutex<Vec<Call>>, script: &Script) {
 }
 
 /// Whether the connection goes on.
-fn perform(step: Move, mut socket: &TcpStream) -> bool {
+pub(super) fn perform(step: Move, mut socket: &TcpStream) -> bool {
     match step {
         Move::Answer(status, headers, body) => {
             socket.write_all(&Move::answer_bytes(status, &headers, &body)).is_ok()
@@ -182,7 +189,9 @@ fn perform(step: Move, mut socket: &TcpStream) -> bool {
             let _ = socket.read(&mut [0]);
             false
         }
-        Move::Reset => {
+        Move::Reset => perform(Move::Abort(Vec::new()), socket),
+        Move::Abort(bytes) => {
+            let _ = socket.write_all(&bytes);
             let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
             false
         }
