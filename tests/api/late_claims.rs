@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::redis::RedisServer;
-use super::support::redis_forwarder::Forwarder;
+use super::support::redis::{RedisServer, until};
+use super::support::redis_forwarder::{Forwarder, Held};
 use super::support::redis_load::{
     ACCEPTED, IN_FLIGHT, Ledger, REFUSED, Told, judge, push, push_until_accepted, repeated, slot, turn,
     under_load,
@@ -84,7 +84,7 @@ fn a_late_claim_frees_nobody_elses_slot() {
         let mut other = serve(&slow.gateway.url(), &redis.url(), &[]);
         let (late, other, case) = (late.address(), other.address(), &format!("case-{cut}"));
         assert_eq!(push(late, &format!("first-{cut}")).code, ACCEPTED);
-        way.hold(true);
+        way.hold(Held::Everything);
         assert_eq!(push(late, case).code, REFUSED);
         thread::scope(|scope| {
             let holder = scope.spawn(|| push(other, case));
@@ -95,7 +95,7 @@ fn a_late_claim_frees_nobody_elses_slot() {
             if cut {
                 way.cut();
             }
-            way.hold(false);
+            way.hold(Held::Nothing);
             push_until_accepted(late, &format!("last-{cut}"), |_| {});
             assert_eq!(push(other, case).code, IN_FLIGHT, "cut: {cut}");
             assert!(redis.slots(3).contains_key(&slot(case)), "cut: {cut}");
@@ -105,6 +105,32 @@ fn a_late_claim_frees_nobody_elses_slot() {
         assert!(push(late, case).replayed);
         assert_eq!((slow.executed(case), quick.executed(case)), (1, 0));
     }
+}
+
+#[test]
+fn a_claim_whose_answer_is_lost_is_given_back() {
+    let (Some(redis), Some(replica)) = (RedisServer::start(), RedisServer::start()) else { return };
+    replica.follow(&redis);
+    let way = Forwarder::to(redis.port());
+    let ledger = Ledger::open(Duration::ZERO);
+    let mut bridge = serve(&ledger.gateway.url(), &format!("redis://{}/3", way.address()), &[]);
+    let address = bridge.address();
+    assert_eq!(push(address, "first").code, ACCEPTED);
+    way.hold(Held::Answers);
+    thread::scope(|scope| {
+        let refused = scope.spawn(|| push(address, "case"));
+        until("a claim", || redis.slots(3).contains_key(&slot("case")));
+        // The next try finds a replica, whose answer is one, but not to this try.
+        way.lead_to(replica.port());
+        way.cut();
+        way.hold(Held::Nothing);
+        assert_eq!(refused.join().unwrap().code, REFUSED);
+    });
+    way.lead_to(redis.port());
+    push_until_accepted(address, "other", |_| {});
+    until("the slot that was given back", || !redis.slots(3).contains_key(&slot("case")));
+    let told = push(address, "case");
+    assert_eq!((told.code.as_str(), told.in_doubt, told.replayed), (ACCEPTED, false, false));
 }
 
 #[test]

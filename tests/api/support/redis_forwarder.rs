@@ -19,9 +19,18 @@ struct State {
     accepted: AtomicUsize,
     over: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
-    /// Whether what arrives waits here.
-    held: Mutex<bool>,
+    held: Mutex<Held>,
     released: Condvar,
+}
+
+/// What waits at the forwarder.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Held {
+    #[default]
+    Nothing,
+    Everything,
+    /// What Redis says.
+    Answers,
 }
 
 impl Forwarder {
@@ -65,9 +74,9 @@ impl Forwarder {
         self.lead_to(0);
     }
 
-    /// Keeps what arrives on connections, for as long as it is told to.
-    pub(crate) fn hold(&self, hold: bool) {
-        *self.state.held.lock().unwrap() = hold;
+    /// Keeps what arrives on connections, until it is told otherwise.
+    pub(crate) fn hold(&self, what: Held) {
+        *self.state.held.lock().unwrap() = what;
         self.state.released.notify_all();
     }
 
@@ -94,16 +103,16 @@ impl State {
         }
         let (near_too, far_too, state) =
             (near.try_clone().unwrap(), far.try_clone().unwrap(), Arc::clone(self));
-        thread::spawn(move || state.copy(&near_too, &far_too));
+        thread::spawn(move || state.copy(&near_too, &far_too, &[Held::Everything]));
         let state = Arc::clone(self);
-        thread::spawn(move || state.copy(&far, &near));
+        thread::spawn(move || state.copy(&far, &near, &[Held::Everything, Held::Answers]));
     }
 
-    /// Copies until one side ends, and ends both.
-    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
+    /// Copies until one side ends, and ends both; while one of `waits` is held, it waits.
+    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream, waits: &[Held]) {
         let mut bytes = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
-            drop(self.released.wait_while(self.held.lock().unwrap(), |held| *held).unwrap());
+            drop(self.released.wait_while(self.held.lock().unwrap(), |held| waits.contains(held)).unwrap());
             if to.write_all(&bytes[..length]).is_err() {
                 break;
             }
@@ -118,7 +127,7 @@ impl Drop for Forwarder {
     fn drop(&mut self) {
         self.state.over.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
-        self.hold(false);
+        self.hold(Held::Nothing);
         self.cut();
     }
 }
