@@ -5,19 +5,25 @@ use std::time::Duration;
 use mediation_bridge::delivery::idempotency::Redis;
 
 use super::support::Program;
-use super::support::redis::{RedisServer, free_port};
-use super::support::redis_load::{Ledger, REFUSED, push};
+use super::support::redis::{RedisServer, free_port, until};
+use super::support::redis_load::{Ledger, REFUSED, push, push_until_accepted};
+use super::support::redis_sentinel::{SERVICE, Sentinel};
 use super::support::redis_tls::TlsRedis;
 
 const PASSWORD: &str = "canary-redis-password";
 /// Where nobody listens.
 const NOBODY: u16 = 1;
 
-/// What the log says of a push that is refused, with Redis at `url`. It trusts the authority in this file.
+/// A bridge with keys in Redis at `url`. It trusts the authority in this file.
+fn serve(ledger: &Ledger, url: &str, authority: &str) -> Program {
+    let store = [("BRIDGE_IDEMPOTENCY", "redis"), ("BRIDGE_REDIS_URL", url), ("SSL_CERT_FILE", authority)];
+    Program::serve(&ledger.gateway.url(), &store)
+}
+
+/// What the log says of a push that is refused.
 fn words(url: &str, authority: &str) -> String {
     let ledger = Ledger::open(Duration::ZERO);
-    let store = [("BRIDGE_IDEMPOTENCY", "redis"), ("BRIDGE_REDIS_URL", url), ("SSL_CERT_FILE", authority)];
-    let mut bridge = Program::serve(&ledger.gateway.url(), &store);
+    let mut bridge = serve(&ledger, url, authority);
     assert_eq!(push(bridge.address(), "case").code, REFUSED, "{url}");
     let line: serde_json::Value = serde_json::from_str(&bridge.line_with("\"push\"")).expect("JSON");
     line["push.error"].as_str().expect("an error").to_owned()
@@ -39,38 +45,44 @@ fn assert_words(url: &str, authority: &str, expected: &str) {
 
 #[test]
 fn tls_where_there_is_none_and_none_where_there_is() {
-    let Some(redis) = TlsRedis::start() else { return };
-    let (plain, secure) = (redis.server.port(), redis.port);
-    let authority = redis.authority().to_str().unwrap().to_owned();
-    for form in ["rediss", "rediss-cluster", "rediss-sentinel"] {
-        let service = if form == "rediss-sentinel" { "#main" } else { "" };
-        let url = format!("{form}://localhost:{plain}{service}");
-        assert_words(
-            &url,
-            &authority,
-            "Redis' port does not answer to TLS; rediss in BRIDGE_REDIS_URL is for one that does",
-        );
-    }
-    for form in ["redis", "redis-cluster", "redis-sentinel"] {
-        let service = if form == "redis-sentinel" { "#main" } else { "" };
-        let url = format!("{form}://localhost:{secure}{service}");
-        assert_words(
-            &url,
-            &authority,
-            "its port may speak TLS: then use rediss in place of redis in BRIDGE_REDIS_URL",
-        );
+    let Some(redis) = TlsRedis::start("localhost", &[]) else { return };
+    let (plain, secure, authority) = (redis.server.port(), redis.port, redis.authority());
+    for (form, service) in [("", ""), ("-cluster", ""), ("-sentinel", "#main")] {
+        let url = format!("rediss{form}://localhost:{plain}{service}");
+        let no = "Redis' port does not answer to TLS; rediss in BRIDGE_REDIS_URL is for one that does";
+        assert_words(&url, &authority, no);
+        let url = format!("redis{form}://localhost:{secure}{service}");
+        let yes = "its port may speak TLS: then use rediss in place of redis in BRIDGE_REDIS_URL";
+        assert_words(&url, &authority, yes);
     }
     let refused = "Redis' certificate is refused: it must be valid for the host in BRIDGE_REDIS_URL";
     assert_words(&format!("rediss://127.0.0.1:{secure}"), &authority, refused);
-    let Some(stranger) = TlsRedis::start() else { return };
+    let stranger = TlsRedis::start("localhost", &[]).unwrap();
     assert_words(&format!("rediss://localhost:{}", stranger.port), &authority, refused);
+}
 
-    let ledger = Ledger::open(Duration::ZERO);
-    let url = format!("rediss://localhost:{secure}/3");
-    let store = [("BRIDGE_IDEMPOTENCY", "redis"), ("BRIDGE_REDIS_URL", &url), ("SSL_CERT_FILE", &authority)];
-    let mut bridge = Program::serve(&ledger.gateway.url(), &store);
-    let (first, second) = (push(bridge.address(), "case"), push(bridge.address(), "case"));
-    assert!(!first.replayed && second.replayed, "{first:?} {second:?}");
+#[test]
+fn each_form_of_the_url_works_with_tls() {
+    let bus = free_port().to_string();
+    let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--tls-cluster", "yes"];
+    let Some(single) = TlsRedis::start("127.0.0.1", &[]) else { return };
+    let cluster = TlsRedis::start("127.0.0.1", &cluster).unwrap();
+    let () = cluster.server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).unwrap();
+    until("a cluster", || cluster.server.ask(&["SET", "probe", ""]) == Ok(true));
+    let sentinel = Sentinel::of_tls(&single);
+    for (url, redis) in [
+        (format!("rediss://127.0.0.1:{}/3", single.port), &single),
+        (format!("rediss-cluster://127.0.0.1:{}", cluster.port), &cluster),
+        (format!("rediss-sentinel://127.0.0.1:{}/4#{SERVICE}", sentinel.port), &single),
+    ] {
+        let ledger = Ledger::open(Duration::ZERO);
+        let mut bridge = serve(&ledger, &url, &redis.authority());
+        // A Sentinel is asked before it is up.
+        push_until_accepted(bridge.address(), "case", |_| {});
+        assert!(push(bridge.address(), "case").replayed, "{url}");
+    }
+    assert_eq!([3, 4].map(|database| single.server.slots(database).len()), [1, 1]);
+    assert_eq!(cluster.server.slots(0).len(), 1);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::redis::{RedisServer, ask, free_port, signal, until};
+use super::redis_tls::TlsRedis;
 
 /// The name by which the Sentinels know the servers.
 pub(crate) const SERVICE: &str = "main";
@@ -22,8 +23,9 @@ pub(crate) struct Watched {
     password: &'static str,
 }
 
-struct Sentinel {
-    port: u16,
+/// A Sentinel, until it is dropped.
+pub(crate) struct Sentinel {
+    pub(crate) port: u16,
     child: Child,
     _folder: TempDir,
 }
@@ -83,18 +85,28 @@ impl Watched {
 
 impl Sentinel {
     fn start(primary: u16, password: &str) -> Self {
-        let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
         let mut text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {SERVICE} 127.0.0.1 {primary} 2\n\
-             sentinel auth-pass {SERVICE} {PASSWORD}\nsentinel down-after-milliseconds {SERVICE} 1000\n\
-             sentinel failover-timeout {SERVICE} 5000\n",
-            folder.path().display()
+            "sentinel monitor {SERVICE} 127.0.0.1 {primary} 2\nsentinel auth-pass {SERVICE} {PASSWORD}\n\
+             sentinel down-after-milliseconds {SERVICE} 1000\nsentinel failover-timeout {SERVICE} 5000\n"
         );
         if !password.is_empty() {
             writeln!(text, "requirepass {password}\nsentinel sentinel-pass {password}").unwrap();
         }
+        let port = free_port();
+        Self::configured(port, &format!("port {port}\n{text}"))
+    }
+
+    /// The only one that watches this server, and that speaks TLS alone.
+    pub(crate) fn of_tls(redis: &TlsRedis) -> Self {
+        let port = free_port();
+        let watched = format!("sentinel monitor {SERVICE} 127.0.0.1 {} 1", redis.port);
+        Self::configured(port, &format!("port 0\ntls-port {port}\n{}{watched}\n", redis.configuration()))
+    }
+
+    fn configured(port: u16, text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sentinel.conf");
-        fs::write(&file, text).unwrap();
+        fs::write(&file, format!("bind 127.0.0.1\ndir {}\n{text}", folder.path().display())).unwrap();
         let child = Command::new("redis-server")
             .arg(&file)
             .arg("--sentinel")

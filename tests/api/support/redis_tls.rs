@@ -1,7 +1,6 @@
 //! Redis behind TLS, with a certificate that its own authority signed.
 
 use std::fs;
-use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -12,37 +11,48 @@ use super::redis::{RedisServer, free_port};
 pub(crate) struct TlsRedis {
     pub(crate) server: RedisServer,
     pub(crate) port: u16,
+    /// Its own options, which a Sentinel needs as well.
+    options: Vec<String>,
     folder: TempDir,
 }
 
 impl TlsRedis {
-    /// Starts one under a certificate for `localhost`.
-    pub(crate) fn start() -> Option<Self> {
+    /// Starts one under a certificate for `name`, with further options.
+    pub(crate) fn start(name: &str, further: &[&str]) -> Option<Self> {
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let names = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = names.signed_by(&key, &authority).unwrap();
+        let certificate =
+            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
 
         let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
-        let write = |name: &str, text: String| {
-            let path = folder.path().join(name);
+        let mut options =
+            ["--tls-auth-clients", "no", "--tls-replication", "yes"].map(str::to_owned).to_vec();
+        for (option, text) in [
+            ("--tls-cert-file", certificate.pem()),
+            ("--tls-key-file", key.serialize_pem()),
+            ("--tls-ca-cert-file", authority.pem()),
+        ] {
+            let path = folder.path().join(option);
             fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let (certificate, key) = (write("certificate", certificate.pem()), write("key", key.serialize_pem()));
-        let authority = write("authority", authority.pem());
-        let files =
-            ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &authority];
+            options.extend([option.to_owned(), path.to_str().unwrap().to_owned()]);
+        }
         let port_text = port.to_string();
-        let rest = ["--tls-port", port_text.as_str(), "--tls-auth-clients", "no"];
-        let server = RedisServer::with("", &[files.as_slice(), &rest].concat())?;
-        Some(Self { server, port, folder })
+        let own: Vec<&str> = options.iter().map(String::as_str).collect();
+        let server = RedisServer::with("", &[&own, ["--tls-port", &port_text].as_slice(), further].concat())?;
+        Some(Self { server, port, options, folder })
     }
 
     /// The file with its authority's certificate.
-    pub(crate) fn authority(&self) -> PathBuf {
-        self.folder.path().join("authority")
+    pub(crate) fn authority(&self) -> String {
+        self.folder.path().join("--tls-ca-cert-file").to_str().unwrap().to_owned()
+    }
+
+    /// Its options as lines of a configuration.
+    pub(crate) fn configuration(&self) -> String {
+        let lines =
+            self.options.chunks(2).map(|pair| format!("{} {}\n", pair[0].trim_start_matches('-'), pair[1]));
+        lines.collect()
     }
 }
