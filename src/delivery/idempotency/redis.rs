@@ -4,31 +4,41 @@
 //! `…:{location}`, a hash with the request's digest, its last holder and, once TOP has decided, the decision. Each
 //! step is one script, which Redis runs as a whole.
 
+mod connect;
+mod error;
 mod link;
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
+use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::claim::{Acquired, Claim, Lives, Settlement, Slot, Token};
 use crate::redis_url::RedisUrl;
-use link::{Link, is_stale};
+pub use error::StoreError;
+use error::{is_answer, is_stale};
+use link::{Connection, Link};
 
 /// How long a claim may take before its push is refused.
 const CLAIM: Duration = Duration::from_millis(800);
-/// How long a record may take before its push is answered without it: a fail-over lasts for seconds.
+/// How long a record may take before its push is answered without it.
 const RECORD: Duration = Duration::from_secs(2);
 /// How long after its first try a claim is tried again, where another connection may do better.
 const AGAIN: Duration = Duration::from_millis(100);
 /// How long to wait before another try.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long to wait before another try to give a claim back.
-const GIVE_BACK: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
-/// Claims that are given back at once, at most; others end with their life.
-const MOST_GIVEN_BACK: usize = 512;
+/// A connection that owes an answer for so long is left to those that wait for it.
+const SILENT: Duration = Duration::from_secs(2);
+/// What was not done in time is tried again later: first after this time, then each time after twice the time.
+const LATER: Duration = Duration::from_millis(250);
+/// How often: for a minute at least.
+const TIMES: u32 = 9;
+/// The most claims and records that are seen to later, at once; what is beyond ends with the claim's life.
+const MOST_LATER: usize = 4096;
 /// Before each key; the number changes with the layout.
 const PREFIX: &str = "mediation-bridge:1";
 
@@ -37,7 +47,7 @@ const PREFIX: &str = "mediation-bridge:1";
 pub struct Redis {
     link: Arc<Link>,
     scripts: Arc<Scripts>,
-    giving_back: Arc<Semaphore>,
+    later: Arc<Semaphore>,
 }
 
 struct Scripts {
@@ -45,28 +55,15 @@ struct Scripts {
     settle: Script,
 }
 
-/// Why the store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Redis cannot be reached, or refuses.
-    #[error("Redis cannot be used")]
-    Redis(#[source] RedisError),
-    /// The port does not speak TLS.
-    #[error("Redis' port does not speak TLS; rediss:// is for one that does, redis:// for a plain one")]
-    NoTls,
-    /// Redis did not answer.
-    #[error("Redis did not answer in time")]
-    TooSlow,
-    /// What is in Redis was not written by this version.
-    #[error("what Redis holds cannot be read")]
-    Unreadable(#[source] Option<serde_json::Error>),
-}
-
-impl From<RedisError> for StoreError {
-    fn from(error: RedisError) -> Self {
-        // What a server answers that expected no greeting of TLS.
-        if error.to_string().contains("InvalidContentType") { Self::NoTls } else { Self::Redis(error) }
-    }
+/// What a slot is told when its push is over, or refused.
+struct Record {
+    slot: Slot,
+    token: Token,
+    /// What the script is told to do.
+    how: &'static str,
+    life: Duration,
+    /// TOP's decision.
+    completed: String,
 }
 
 impl Redis {
@@ -80,7 +77,7 @@ impl Redis {
         Self {
             link: Arc::new(Link::new(Arc::new(url))),
             scripts: Arc::new(scripts),
-            giving_back: Arc::new(Semaphore::new(MOST_GIVEN_BACK)),
+            later: Arc::new(Semaphore::new(MOST_LATER)),
         }
     }
 
@@ -90,74 +87,54 @@ impl Redis {
         Self { link: Arc::new(self.link.another()), ..self.clone() }
     }
 
-    /// Whether Redis can be written to now.
+    /// Whether slots can be written now. It writes none.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When they cannot.
     pub async fn check(&self) -> Result<(), StoreError> {
-        let check = async {
-            let mut connection = self.link.connection().await?;
-            let () = redis::cmd("PING").query_async(&mut connection).await?;
-            Ok(())
-        };
-        timeout(RECORD, check).await.map_err(|_| StoreError::TooSlow)?
+        let mut location = [0; 32];
+        fastrand::fill(&mut location);
+        let (slot, token) = (Slot { location, request: [0; 32] }, fastrand::u128(..));
+        let release = Record { slot, token, how: "release", life: RECORD, completed: String::new() };
+        self.record(&release, AGAIN).await.map(drop)
     }
 
     /// Claims a slot. A claim of which nobody knows in time whether it was made is given back once that is known.
     pub(super) async fn claim(&self, slot: Slot, token: Token, lives: Lives) -> Result<Claim, StoreError> {
-        let mut claim = Box::pin(self.clone().try_claim(slot, token, lives));
+        let unanswered = Arc::new(AtomicBool::new(false));
+        let mut claim = Box::pin(self.clone().try_claim(slot, token, lives, Arc::clone(&unanswered)));
         let done = timeout(CLAIM, &mut claim).await;
-        let in_doubt = match &done {
-            Err(_) => true,
-            Ok(Err(StoreError::Redis(error))) => error.is_io_error() && !error.is_connection_refusal(),
-            Ok(Ok(_) | Err(StoreError::NoTls | StoreError::TooSlow | StoreError::Unreadable(_))) => false,
-        };
-        if in_doubt && let Ok(permit) = Arc::clone(&self.giving_back).try_acquire_owned() {
-            let store = self.clone();
+        let unanswered = unanswered.load(Ordering::Relaxed);
+        if unanswered && !matches!(done, Ok(Ok(_))) {
             let late = done.is_err().then_some(claim);
-            tokio::spawn(async move {
-                let _permit = permit;
-                store.give_back(late, slot, token, lives).await;
+            let record = Record { slot, token, how: "give_back", life: lives.slot, completed: String::new() };
+            self.later(async move |store| {
+                if let Some(late) = late
+                    && let Ok(Claim::InFlight | Claim::Reused | Claim::Completed(_)) = late.await
+                {
+                    return;
+                }
+                store.record_later(&record, Duration::ZERO).await;
             });
         }
-        done.unwrap_or(Err(StoreError::TooSlow))
+        done.unwrap_or_else(|_| if unanswered { Err(StoreError::TooSlow) } else { Err(self.unconnected()) })
     }
 
-    /// Gives a claim back whose push was refused: `late` is its answer, if that is still to come.
-    async fn give_back(
+    /// There is no connection in time.
+    fn unconnected(&self) -> StoreError {
+        StoreError::new(io::Error::from(io::ErrorKind::TimedOut).into(), self.link.url())
+    }
+
+    async fn try_claim(
         self,
-        late: Option<impl Future<Output = Result<Claim, StoreError>>>,
         slot: Slot,
         token: Token,
         lives: Lives,
-    ) {
-        let mut claim = match late {
-            Some(late) => late.await,
-            None => Err(StoreError::TooSlow),
-        };
-        for pause in GIVE_BACK {
-            match claim {
-                Ok(Claim::Acquired(acquired)) => {
-                    // What was there before stays: a doubt, or nothing.
-                    let before =
-                        if acquired.in_doubt { Settlement::MarkUnknown } else { Settlement::Release };
-                    if self.settle(&acquired, &before, lives.slot).await.is_ok() {
-                        return;
-                    }
-                }
-                Ok(Claim::InFlight | Claim::Reused | Claim::Completed(_)) => return,
-                Err(_) => {}
-            }
-            sleep(pause).await;
-            // The same claim once more finds it, or makes it.
-            claim = self.clone().try_claim(slot, token, lives).await;
-        }
-    }
-
-    async fn try_claim(self, slot: Slot, token: Token, lives: Lives) -> Result<Claim, StoreError> {
+        unanswered: Arc<AtomicBool>,
+    ) -> Result<Claim, StoreError> {
         let mut script = invocation(&self.scripts.claim, &slot, token);
         script.arg(milliseconds(lives.claim)).arg(milliseconds(lives.slot));
-        let answer: Vec<String> = self.run(&script, AGAIN).await?;
+        let answer: Vec<String> = self.run(&script, AGAIN, &unanswered).await?;
         let answer: Vec<&str> = answer.iter().map(String::as_str).collect();
         match answer.as_slice() {
             ["acquired", in_doubt] => {
@@ -172,6 +149,7 @@ impl Redis {
         }
     }
 
+    /// Records what a push came to. What cannot be recorded in time is tried for a while longer.
     pub(super) async fn settle(
         &self,
         acquired: &Acquired,
@@ -184,41 +162,95 @@ impl Redis {
             Settlement::Complete(completed) => ("complete", Some(completed)),
         };
         let completed = completed.map(serde_json::to_string).transpose();
-        let completed = completed.map_err(|error| StoreError::Unreadable(Some(error)))?;
-        let mut script = invocation(&self.scripts.settle, &acquired.slot, acquired.token);
-        script.arg(how).arg(milliseconds(ttl)).arg(completed.unwrap_or_default());
-        let settled: i64 =
-            timeout(RECORD, self.run(&script, RECORD)).await.map_err(|_| StoreError::TooSlow)??;
+        let completed = completed.map_err(|error| StoreError::Unreadable(Some(error)))?.unwrap_or_default();
+        let record = Record { slot: acquired.slot, token: acquired.token, how, life: ttl, completed };
+        let recorded = self.record(&record, RECORD).await;
+        if recorded.is_err() {
+            self.later(async move |store| store.record_later(&record, LATER).await);
+        }
         // A slot that was released may be another's by the second try.
-        Ok(settled == 1 || *settlement == Settlement::Release)
+        Ok(recorded? || *settlement == Settlement::Release)
+    }
+
+    /// Tells a slot what became of its push. False where it is another push's.
+    async fn record(&self, record: &Record, patience: Duration) -> Result<bool, StoreError> {
+        let mut script = invocation(&self.scripts.settle, &record.slot, record.token);
+        script.arg(record.how).arg(milliseconds(record.life)).arg(&record.completed);
+        let recorded = timeout(RECORD, self.run(&script, patience, &AtomicBool::default())).await;
+        let recorded: i64 = recorded.map_err(|_| StoreError::TooSlow)??;
+        Ok(recorded == 1)
+    }
+
+    async fn record_later(&self, record: &Record, mut wait: Duration) {
+        for _ in 0..TIMES {
+            sleep(wait).await;
+            if self.record(record, AGAIN).await.is_ok() {
+                return;
+            }
+            wait = LATER.max(2 * wait);
+        }
+    }
+
+    /// Sees to something in a task of its own, if there are not too many.
+    fn later<Done: Future<Output = ()> + Send>(&self, task: impl FnOnce(Self) -> Done + Send + 'static) {
+        if let Ok(permit) = Arc::clone(&self.later).try_acquire_owned() {
+            let store = self.clone();
+            tokio::spawn(async move {
+                let _permit = permit;
+                task(store).await;
+            });
+        }
     }
 
     /// Runs a script, and for as long as `patience` says again on another connection, where one may do better: each script
-    /// may run twice.
+    /// may run twice. `unanswered` is set while it may have run and nobody knows.
     async fn run<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
         patience: Duration,
+        unanswered: &AtomicBool,
     ) -> Result<T, StoreError> {
         let end = Instant::now() + patience;
         loop {
             let error = match self.link.connection().await {
-                Ok(mut connection) => match script.invoke_async(&mut connection).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => {
-                        if is_stale(&error) {
-                            self.link.forget(&connection).await;
+                Ok(connection) => {
+                    let before = unanswered.swap(true, Ordering::Relaxed);
+                    let answer = self.invoke(script, &connection).await;
+                    // An answer is one to this try and to no other.
+                    let lost = answer.as_ref().is_err_and(|error| !is_answer(error));
+                    unanswered.store(before || lost, Ordering::Relaxed);
+                    match answer {
+                        Ok(answer) => return Ok(answer),
+                        Err(error) => {
+                            if is_stale(&error) {
+                                self.link.forget(&connection);
+                            }
+                            error
                         }
-                        error
                     }
-                },
+                }
                 Err(error) => error,
             };
             if !is_stale(&error) || Instant::now() + PAUSE > end {
-                return Err(error.into());
+                return Err(StoreError::new(error, self.link.url()));
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Runs a script on one connection, which is left to those that wait for it where it is silent for long.
+    async fn invoke<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+        connection: &Connection,
+    ) -> RedisResult<T> {
+        let mut channel = connection.channel();
+        let mut answer = std::pin::pin!(script.invoke_async(&mut channel));
+        if let Ok(answer) = timeout(SILENT, &mut answer).await {
+            return answer;
+        }
+        self.link.forget(connection);
+        answer.await
     }
 }
 

@@ -78,6 +78,12 @@ impl Program {
         }
     }
 
+    /// The lines that it wrote so far.
+    pub(crate) fn lines(&mut self) -> &[String] {
+        self.seen.extend(self.lines.try_iter());
+        &self.seen
+    }
+
     /// The address that its start-up line names.
     pub(crate) fn address(&mut self) -> SocketAddr {
         let line: serde_json::Value = serde_json::from_str(&self.line_with("\"listening\"")).expect("JSON");
