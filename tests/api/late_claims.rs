@@ -11,8 +11,8 @@ use super::support::redis_load::{
 };
 use super::support::{Gateway, Move, Program};
 
-/// A push is refused within this time: 0.8 s, and what a busy machine adds.
-const REFUSED_WITHIN: Duration = Duration::from_millis(1_200);
+/// A push is refused within this time: 0.8 s, and what a busy machine adds. In a queue of twenty it would be 16 s.
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A bridge before the gateway at `gateway`, with keys in Redis at `redis`.
 fn serve(gateway: &str, redis: &str, changes: &[(&str, &str)]) -> Program {
@@ -36,8 +36,7 @@ fn what_a_stall_delayed_is_given_back() {
     });
     let callers: Vec<_> = callers.collect();
     let stalled: Vec<Told> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
-    // The stall is the scenario: it lasts a second and a half.
-    thread::sleep(Duration::from_millis(1_500).saturating_sub(begun.elapsed()));
+    until("a stall of a second and a half", || begun.elapsed() > Duration::from_millis(1_500));
     redis.signal("CONT");
     println!("stalled for {:?}: {:?}", begun.elapsed(), judge(&stalled, &ledger).codes);
     assert!(stalled.iter().all(|told| told.code == REFUSED));
@@ -46,7 +45,7 @@ fn what_a_stall_delayed_is_given_back() {
     let again = repeated(address, &stalled);
     let figures = judge(&[stalled, again].concat(), &ledger);
     println!("    pushed again in {:?}: {figures:?}", begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(5), "the keys are blocked: {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "the keys are blocked: {:?}", begun.elapsed());
     assert_eq!((figures.twice.len(), figures.in_doubt), (0, 0), "{figures:?}");
 }
 
@@ -165,7 +164,9 @@ fn an_address_that_leads_nowhere_holds_nobody_up() {
         println!("    served {:?} after it led to Redis again", served.arrived - back);
         assert!(served.arrived < back + REFUSED_WITHIN, "{served:?}");
         for told in &told {
-            assert!(told.code == ACCEPTED || told.code == REFUSED && told.took < REFUSED_WITHIN, "{told:?}");
+            // A claim whose answer was lost on the way holds its key until it is given back.
+            assert!([ACCEPTED, REFUSED, IN_FLIGHT].contains(&told.code.as_str()), "{told:?}");
+            assert!(told.code == ACCEPTED || told.took < REFUSED_WITHIN, "{told:?}");
         }
         // One at a time, whoever waits, and not more than twenty a second.
         assert!(connects.0 as u128 <= 2 + connects.1.as_millis() / 50, "{connects:?}");
