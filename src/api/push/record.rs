@@ -267,7 +267,7 @@ mod tests {
     /// What is counted of a push that was never recorded, once `calls` were begun, if it was delivered.
     fn counted(calls: Option<u32>, panics: bool, phase: Phase) -> Vec<String> {
         let state = state(phase);
-        let mut record = PushRecord::begin(&state, Context::of_arrival(&HeaderMap::new()));
+        let mut record = PushRecord::begin(&state, Context::on_arrival(&HeaderMap::new()));
         if let Some(calls) = calls {
             let attempts = AttemptCounter::default();
             (0..calls).for_each(|_| assert!(attempts.begin() > 0));
