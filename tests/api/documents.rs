@@ -129,7 +129,7 @@ fn the_examples_of_the_document_are_accepted_as_they_stand() {
 fn the_guides_list_every_problem() {
     for language in Language::iter() {
         let row = |problem: &Code| {
-            let (entry, words) = (problem.entry(), Explanation::of(*problem, language));
+            let (entry, words) = (problem.entry(), Explanation::new(*problem, language));
             let actor = match (language, entry.actor) {
                 (Language::English, actor) => actor.into(),
                 (Language::Chinese, Actor::Caller) => "调用方",

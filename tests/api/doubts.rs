@@ -25,7 +25,7 @@ fn assert_doubt(name: &str, refusal: &Reply, doubt: bool) {
     assert_eq!((name, body.get("prior_outcome").is_some()), (name, doubt), "{body}");
     let detail = body["detail"].as_str().unwrap();
     assert_eq!((name, detail.contains(DOUBT)), (name, doubt), "{detail}");
-    assert!(detail.starts_with("TOP decided on the push and said no"), "{name}: {detail}");
+    assert!(detail.starts_with("TOP decided on the push and refused it"), "{name}: {detail}");
 }
 
 #[test]

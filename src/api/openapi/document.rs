@@ -70,9 +70,7 @@ impl Modify for Common {
         document.servers = Some(vec![
             ServerBuilder::new()
                 .url(".")
-                .description(Some(
-                    "The bridge that serves this document: local, staging or production",
-                ))
+                .description(Some("The bridge that serves this document: local, staging or production"))
                 .extensions(Some(ExtensionsBuilder::new().add("x-internal", true).build()))
                 .build(),
         ]);
@@ -152,7 +150,8 @@ fn shared_responses() -> [(&'static str, Response); 4] {
 }
 
 fn bearer() -> SecurityScheme {
-    let description = "The token that the bridge's operator gave to the caller. Not required if no callers are configured.";
+    let description =
+        "The token that the bridge's operator gave to the caller. Not required if no callers are configured.";
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
     SecurityScheme::Http(scheme.build())
 }
