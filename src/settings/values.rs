@@ -10,7 +10,7 @@ use strum::EnumString;
 use url::{Host, Url};
 
 use super::reader::Parsed;
-use crate::redis_url::{NoRedisUrl, RedisUrl};
+use crate::redis_url::{InvalidRedisUrl, RedisUrl};
 use crate::top::SignMethod;
 
 /// The longest duration: a year. Beyond it a typing mistake is likelier than a wish.
@@ -199,7 +199,7 @@ pub(super) fn proxy_url(text: &str) -> Parsed<SecretString> {
 pub(super) fn redis_url(text: &str) -> Parsed<RedisUrl> {
     match not_a_secret(text) {
         Some(why) => only(why),
-        None => text.parse().or_else(|form: NoRedisUrl| only(form.to_string())),
+        None => text.parse().or_else(|form: InvalidRedisUrl| only(form.to_string())),
     }
 }
 

@@ -76,7 +76,7 @@ fn each_refusal_of_top_is_told_with_its_cure() {
         ),
         (answer(&top_time(400)), "s behind TOP's; synchronise"),
         (answer(&top_time(-90)), "s ahead of TOP's; synchronise"),
-        (Move::ok(r#"{"time_get_response":{}}"#), "TOP told no time"),
+        (Move::ok(r#"{"time_get_response":{}}"#), "answer has no time"),
     ] {
         let gateway = Gateway::always(answer);
         let (lines, well) = check(&gateway.url(), &[]);

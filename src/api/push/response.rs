@@ -125,7 +125,7 @@ fn failed(failure: Failure, delivered: &Delivered) -> Problem {
     let sub_msg = upstream.sub_msg.clone().filter(|_| explained);
     let top = UpstreamDetails { sub_msg, ..upstream.clone() }.without_addresses();
     let mut problem = Problem::new(code(failure), detail(failure, delivered));
-    problem.outcome = Outcome::of(failure);
+    problem.outcome = Outcome::from_failure(failure);
     problem.attempts = Some(delivered.attempts);
     problem.top = Some(Box::new(top)).filter(|top| !top.is_empty());
     if let Failure::RateLimited { ban: Some(ban) } = failure {
@@ -287,7 +287,7 @@ mod tests {
             Failure::BadResponse,
         ];
         for failure in failures {
-            assert_eq!(code(failure).entry().outcome, Outcome::of(failure), "{failure:?}");
+            assert_eq!(code(failure).entry().outcome, Outcome::from_failure(failure), "{failure:?}");
         }
     }
 
