@@ -110,7 +110,7 @@ fn a_stop_under_load_cuts_nothing() {
         let mut health = connect(address);
         let mut reader = BufReader::new(health.try_clone().unwrap());
         bridge.signal(signal);
-        bridge.line_with("not ready any more");
+        bridge.line_with("no longer ready");
         if delay != "0s" {
             health.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
             let reply = Reply::of(read_message(&mut reader, true).unwrap().unwrap());
@@ -170,7 +170,7 @@ fn a_second_signal_stops_at_once() {
     });
     wait_until("a call", || !gateway.calls().is_empty());
     bridge.signal("TERM");
-    bridge.line_with("not ready any more");
+    bridge.line_with("no longer ready");
     let begun = Instant::now();
     // Those of the first second count as the first.
     while bridge.is_running() {
