@@ -38,7 +38,7 @@ fn a_ban_holds_for_every_worker_without_calling_top() {
 }
 
 #[test]
-fn a_retry_that_meets_a_ban_says_so_and_nothing_of_the_call_before() {
+fn a_retry_during_a_ban_reports_only_the_ban() {
     const JSON: [(&str, &str); 1] = [("Content-Type", "application/json")];
     let banned = Arc::new(AtomicBool::new(false));
     let gateway = Gateway::start({
@@ -89,7 +89,7 @@ fn a_ban_ends_by_itself() {
 }
 
 #[test]
-fn throttling_without_a_number_is_no_ban() {
+fn throttling_without_a_number_is_not_a_ban() {
     let gateway = Gateway::always(Move::error(r#""code":7"#));
     let app = TestApp::start(&gateway);
     for _ in 0..3 {
@@ -123,7 +123,7 @@ fn a_caller_is_never_asked_to_wait_for_more_than_a_minute() {
 }
 
 #[test]
-fn the_longest_of_the_bans_that_calls_under_way_are_told_counts() {
+fn of_concurrent_bans_the_longest_counts() {
     for (one, other) in [(40, 20), (20, 40)] {
         let both = Arc::new(Barrier::new(2));
         let gateway = Gateway::start(move |number, _| {

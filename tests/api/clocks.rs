@@ -59,7 +59,7 @@ fn a_wrong_clock_is_corrected_once_and_stays_corrected() {
 }
 
 #[test]
-fn a_clock_that_is_refused_again_is_not_tried_a_third_time() {
+fn a_corrected_clock_that_is_refused_gets_no_third_attempt() {
     let gateway = Gateway::start(|number, _| wrong_time(if number % 2 == 0 { -3_600 } else { 3_600 }));
     let reply = TestApp::start(&gateway).push_good();
     let body = reply.problem("top_access_denied");
@@ -68,7 +68,7 @@ fn a_clock_that_is_refused_again_is_not_tried_a_third_time() {
 }
 
 #[test]
-fn a_missing_near_or_lying_date_corrects_nothing() {
+fn a_missing_near_or_implausible_date_corrects_nothing() {
     let dateless = Move::error(r#""code":31"#);
     for (name, refusal) in [
         ("no date", dateless),
@@ -99,7 +99,7 @@ fn a_missing_near_or_lying_date_corrects_nothing() {
 }
 
 #[test]
-fn one_wrong_date_is_no_outage() {
+fn one_wrong_date_is_not_an_outage() {
     const HOURS: i64 = 8 * 3600;
     for ahead in [HOURS, -HOURS, 300, -86_000] {
         // The first try is refused with the wrong Date, the second by the wrong timestamp, or it is, too, with a Date.
@@ -122,7 +122,7 @@ fn one_wrong_date_is_no_outage() {
 }
 
 #[test]
-fn one_wrong_date_is_no_outage_where_there_is_no_second_try() {
+fn one_wrong_date_is_not_an_outage_without_a_second_attempt() {
     let gateway = Gateway::start(|number, call| if number == 0 { wrong_time(28_800) } else { judge(call) });
     let app = TestApp::with(&gateway, &[("TOP_MAX_ATTEMPTS", "1")]);
     assert_eq!(app.push_good().problem("top_access_denied")["attempts"], 1);
@@ -132,7 +132,7 @@ fn one_wrong_date_is_no_outage_where_there_is_no_second_try() {
 }
 
 #[test]
-fn pushes_that_are_refused_at_once_leave_no_wrong_clock_behind() {
+fn concurrent_refusals_leave_no_wrong_clock() {
     const AT_ONCE: usize = 8;
     let barrier = Barrier::new(AT_ONCE);
     let gateway = Gateway::start(move |number, call| {
@@ -157,7 +157,7 @@ fn pushes_that_are_refused_at_once_leave_no_wrong_clock_behind() {
 }
 
 #[test]
-fn what_a_call_has_confirmed_is_the_clock_of_before() {
+fn a_failed_correction_reverts_to_the_confirmed_clock() {
     let gateway = Gateway::start(|number, _| match number {
         0 => wrong_time(1_200),
         // The same clock, refused once more: first under a wrong Date, then with none.

@@ -35,7 +35,7 @@ fn code(reply: &Reply) -> String {
 }
 
 #[test]
-fn every_code_is_what_the_table_says_however_it_is_written() {
+fn every_code_has_its_meaning_in_any_notation() {
     let scene = scene();
     for number in (-2..=130).chain([999, 10_000, i32::MAX, i32::MIN]) {
         for written in
@@ -71,7 +71,7 @@ const SUB_CODES: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn every_sub_code_is_what_the_table_says_with_and_without_its_suffix() {
+fn every_sub_code_has_its_meaning_with_and_without_suffix() {
     let scene = scene();
     for (expected, sub_codes) in SUB_CODES {
         for sub_code in *sub_codes {
@@ -90,7 +90,7 @@ fn every_sub_code_is_what_the_table_says_with_and_without_its_suffix() {
 }
 
 #[test]
-fn the_first_row_that_matches_wins_be_it_by_code_or_by_sub_code() {
+fn the_first_row_that_matches_code_or_sub_code_wins() {
     let scene = scene();
     for (code_number, sub_code, expected) in [
         (7, "isp.remote-service-timeout", LIMITED),
@@ -115,7 +115,7 @@ fn the_first_row_that_matches_wins_be_it_by_code_or_by_sub_code() {
 }
 
 #[test]
-fn a_code_of_the_back_end_is_explained_by_tops_words() {
+fn a_code_of_the_back_end_is_explained_by_tops_message() {
     let mut scene = LoggedScene::start(&[]);
     for number in [15, 50] {
         for (sub_code, shown) in [
@@ -173,7 +173,7 @@ fn a_code_that_is_a_word_is_shown_and_logged() {
 }
 
 #[test]
-fn nothing_but_a_refused_connection_is_called_again() {
+fn only_a_refused_connection_is_called_again() {
     let scene = Scene::start(&[]);
     for (expected, sub_codes) in SUB_CODES {
         for sub_code in *sub_codes {
@@ -191,7 +191,7 @@ fn refused_with(state_code: &str) -> Move {
 }
 
 #[test]
-fn a_state_code_is_a_failure_of_the_back_end_by_its_number_or_its_words() {
+fn a_state_code_reports_a_system_error_by_number_or_word() {
     let scene = scene();
     for (state_code, expected) in [
         ("500000", SYSTEM),
@@ -235,7 +235,7 @@ fn runner() -> TestRunner {
 }
 
 #[test]
-fn a_number_is_the_same_number_in_every_spelling() {
+fn a_number_has_the_same_meaning_in_any_notation() {
     let scene = scene();
     let numbers = (1..10_u8, "[0-9]{0,12}", 0..4_usize, 0..6_usize, any::<bool>());
     let run = runner().run(&numbers, |(first, rest, zeros, spelling, quoted)| {

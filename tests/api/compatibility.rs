@@ -181,7 +181,7 @@ fn document(path: &str) -> Value {
 }
 
 #[test]
-fn a_client_of_the_last_release_is_served_as_before() {
+fn the_document_is_compatible_with_the_last_release() {
     let mut breaks = Comparison::of(document(RELEASED), document("openapi/openapi.json"));
     for (end, reason) in KNOWN {
         let before = breaks.len();
@@ -192,7 +192,7 @@ fn a_client_of_the_last_release_is_served_as_before() {
 }
 
 #[test]
-fn what_would_break_a_client_is_found() {
+fn incompatible_changes_are_found() {
     let push = "/paths/~1mediations~1{case_id}~1result/post";
     let whole = document("openapi/openapi.json");
     let with = |pointer: &str, value: Value| {

@@ -25,7 +25,7 @@ fn assert_doubted(scene: &Scene, name: &str, answer: Move) {
 }
 
 #[test]
-fn a_member_of_the_root_twice_is_a_doubt() {
+fn a_repeated_member_of_the_root_is_a_contradiction() {
     let scene = Scene::start(&[]);
     for (name, members) in [
         ("no, then yes", r#""is_success":false,"result":true,"is_success":true"#),
@@ -60,7 +60,7 @@ fn a_member_of_the_root_twice_is_a_doubt() {
 }
 
 #[test]
-fn both_roots_or_one_twice_are_a_doubt() {
+fn both_roots_or_a_repeated_root_are_a_contradiction() {
     let scene = Scene::start(&[]);
     let no = r#"{"code":7}"#;
     for (name, body) in [
@@ -85,7 +85,7 @@ fn both_roots_or_one_twice_are_a_doubt() {
 }
 
 #[test]
-fn what_only_looks_like_a_contradiction_is_read() {
+fn an_apparent_contradiction_is_accepted() {
     let scene = Scene::start(&[]);
     for (name, body) in [
         ("a root that is null", format!(r#"{{"error_response":null,"{SUCCESS}":{YES}}}"#)),
@@ -122,7 +122,7 @@ fn repeats(names: &[&str]) -> bool {
 }
 
 #[test]
-fn an_answer_is_doubted_exactly_where_it_repeats_a_member_or_has_both_roots() {
+fn an_answer_is_a_contradiction_only_if_it_repeats_a_member_or_has_both_roots() {
     let scene = Scene::start(&[("TOP_MAX_ATTEMPTS", "1")]);
     let tops = prop::collection::vec(prop::sample::select(vec![SUCCESS, "error_response", "x"]), 1..4);
     let answers = tops.prop_flat_map(|tops| {

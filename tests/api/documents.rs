@@ -78,7 +78,7 @@ fn words(list: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_committed_openapi_document_is_the_one_that_is_served() {
+fn the_committed_openapi_document_equals_the_served_one() {
     let app = TestApp::accepting(&[]);
     let served = app.get("GET", "/openapi.json");
     assert_eq!(served.header("content-type"), Some("application/json"));
@@ -112,7 +112,7 @@ fn the_document_describes_every_problem_by_a_real_example() {
 }
 
 #[test]
-fn the_examples_of_the_document_are_accepted_as_they_stand() {
+fn the_examples_of_the_document_are_accepted() {
     let document: Value = serde_json::from_str(&file("openapi/openapi.json")).unwrap();
     let body = &document["paths"]["/mediations/{case_id}/result"]["post"]["requestBody"];
     let examples = body["content"]["application/json"]["examples"].as_object().unwrap();

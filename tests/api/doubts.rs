@@ -29,7 +29,7 @@ fn assert_doubt(name: &str, refusal: &Reply, doubt: bool) {
 }
 
 #[test]
-fn a_refusal_after_a_doubt_says_that_the_earlier_try_may_have_been_executed() {
+fn a_refusal_after_an_unknown_outcome_reports_the_doubt() {
     let words = |status, body: &str| Move::Answer(status, Vec::new(), body.into());
     let doubts = [
         ("a timeout", Move::error(r#""code":15,"sub_code":"isp.remote-service-timeout""#)),
@@ -58,7 +58,7 @@ fn a_refusal_after_a_doubt_says_that_the_earlier_try_may_have_been_executed() {
 }
 
 #[test]
-fn a_refusal_after_what_was_not_executed_is_plain() {
+fn a_refusal_after_not_executed_reports_no_doubt() {
     for proof in [
         Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#),
         Move::error(r#""code":7"#),

@@ -75,7 +75,7 @@ fn served(watch: &Watch) {
 }
 
 #[test]
-fn a_stable_address_may_change_hands() {
+fn a_stable_address_may_lead_to_another_primary() {
     let _turn = turn();
     let (Some(first), Some(second)) = (RedisServer::start(), RedisServer::start()) else { return };
     second.follow(&first);
@@ -111,7 +111,7 @@ fn a_stable_address_may_change_hands() {
 }
 
 #[test]
-fn a_server_that_is_loading_is_waited_for() {
+fn a_loading_server_is_used_once_it_is_ready() {
     let _turn = turn();
     let Some(mut redis) = RedisServer::start() else { return };
     let filler = "for key = 1, 300 do redis.call('SET', 'filler:' .. key, string.rep('x', 4096)) end";
@@ -170,12 +170,12 @@ fn sentinels(guarded: bool, hangs: bool) {
 }
 
 #[test]
-fn sentinels_elect_another_primary() {
+fn sentinel_failover_loses_no_outcome() {
     sentinels(false, false);
 }
 
 #[test]
-fn sentinels_with_a_password_replace_a_primary_that_hangs() {
+fn sentinel_failover_replaces_a_hanging_primary() {
     sentinels(true, true);
 }
 
@@ -210,11 +210,11 @@ fn cluster(hangs: bool) {
 }
 
 #[test]
-fn a_cluster_loses_a_primary() {
+fn cluster_failover_loses_no_outcome() {
     cluster(false);
 }
 
 #[test]
-fn a_cluster_replaces_a_primary_that_hangs() {
+fn cluster_failover_replaces_a_hanging_primary() {
     cluster(true);
 }

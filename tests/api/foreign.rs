@@ -64,7 +64,7 @@ fn rows() -> Vec<Row> {
 }
 
 #[test]
-fn the_operator_reads_what_came_and_callers_its_status() {
+fn foreign_answers_are_described_in_the_log_and_callers_get_the_status() {
     let mut scene = LoggedScene::start(&[]);
     for (came, code, status, expected) in rows() {
         let (reply, line) = scene.told(came);
@@ -77,7 +77,7 @@ fn the_operator_reads_what_came_and_callers_its_status() {
 }
 
 #[test]
-fn tops_own_answers_have_no_http_status_and_the_log_says_what_is_wrong_with_them() {
+fn invalid_answers_of_top_have_no_http_status_and_are_described_in_the_log() {
     let mut scene = LoggedScene::start(&[]);
     let lacks = "TOP's answer lacks is_success or result as a boolean";
     let contradicts = "TOP's answer contradicts itself";
@@ -101,7 +101,7 @@ fn tops_own_answers_have_no_http_status_and_the_log_says_what_is_wrong_with_them
 }
 
 #[test]
-fn addresses_are_in_the_log_for_the_whitelist_and_in_no_answer() {
+fn addresses_are_in_the_log_but_in_no_answer() {
     let mut scene = LoggedScene::start(&[]);
     for address in ["10.9.8.7", "2001:db8::a:1", "::ffff:10.9.8.7", "fe80:0:0:0:1:2:3:4"] {
         for shown in [

@@ -35,7 +35,7 @@ fn pages() -> Vec<Page> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let pages = pages();
     let mut followed = 0;
     for page in &pages {
@@ -56,7 +56,7 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
-fn the_readme_is_short_and_begins_with_two_commands() {
+fn the_readme_is_short_and_starts_with_two_commands() {
     let readme = Page::read("README.md");
     assert!(
         readme.text.len() <= README_MAX,
@@ -70,7 +70,7 @@ fn the_readme_is_short_and_begins_with_two_commands() {
 }
 
 #[test]
-fn both_languages_of_a_guide_are_built_alike() {
+fn both_languages_of_a_guide_have_the_same_structure() {
     let pages = pages();
     let chinese = |page: &&Page| page.path.to_str().unwrap().ends_with(CHINESE);
     let pairs = pages.iter().filter(chinese).map(|page| {
@@ -101,7 +101,7 @@ fn both_languages_of_a_guide_are_built_alike() {
 }
 
 #[test]
-fn every_variable_that_a_guide_names_is_one() {
+fn every_variable_in_a_guide_exists() {
     let name = Regex::new(r"\b(?:TOP|BRIDGE)_[A-Z_]+\b").unwrap();
     let files = VARIABLES.iter().filter_map(|variable| variable.file);
     let known: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).chain(files).collect();
@@ -113,7 +113,7 @@ fn every_variable_that_a_guide_names_is_one() {
 }
 
 #[test]
-fn the_tests_that_the_guides_name_exist() {
+fn the_tests_named_in_the_guides_exist() {
     let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
     for path in Language::iter().map(operators_guide) {
         let risks = Page::read(path).table("API1 Broken Object Level Authorization");

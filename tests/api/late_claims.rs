@@ -21,7 +21,7 @@ fn serve(gateway: &str, redis: &str, changes: &[(&str, &str)]) -> Program {
 }
 
 #[test]
-fn what_a_stall_delayed_is_given_back() {
+fn delayed_claims_are_released() {
     let _turn = turn();
     let Some(redis) = RedisServer::start() else { return };
     let ledger = Ledger::open(Duration::from_millis(20));
@@ -50,7 +50,7 @@ fn what_a_stall_delayed_is_given_back() {
 }
 
 #[test]
-fn a_doubt_of_before_outlives_a_late_claim() {
+fn an_earlier_doubt_outlives_a_late_claim() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::start(|number, _| match number {
         0 => Move::Stall(Vec::new()),
@@ -74,7 +74,7 @@ fn a_doubt_of_before_outlives_a_late_claim() {
 }
 
 #[test]
-fn a_late_claim_frees_nobody_elses_slot() {
+fn a_late_claim_does_not_release_the_slot_of_another_push() {
     let Some(redis) = RedisServer::start() else { return };
     for cut in [false, true] {
         let way = Forwarder::to(redis.port());
@@ -107,7 +107,7 @@ fn a_late_claim_frees_nobody_elses_slot() {
 }
 
 #[test]
-fn a_claim_whose_answer_is_lost_is_given_back() {
+fn a_claim_with_a_lost_answer_is_released() {
     let (Some(redis), Some(replica)) = (RedisServer::start(), RedisServer::start()) else { return };
     replica.follow(&redis);
     let way = Forwarder::to(redis.port());
@@ -133,7 +133,7 @@ fn a_claim_whose_answer_is_lost_is_given_back() {
 }
 
 #[test]
-fn an_address_that_leads_nowhere_holds_nobody_up() {
+fn an_unreachable_address_does_not_delay_other_pushes() {
     let _turn = turn();
     let Some(redis) = RedisServer::start() else { return };
     let way = Forwarder::to(redis.port());

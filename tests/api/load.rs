@@ -33,7 +33,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn one_too_many_is_told_so_at_once_while_health_stays_quick() {
+fn overload_is_refused_at_once_and_health_stays_fast() {
     let gateway = Gateway::always(waiting(Duration::from_secs(1)));
     let app = TestApp::with(&gateway, &[("BRIDGE_MAX_IN_FLIGHT", "3")]);
     let callers: Vec<_> = (0..3)
@@ -90,7 +90,7 @@ fn push_until_refused(address: SocketAddr, caller: usize, answered: &Mutex<Vec<S
 }
 
 #[test]
-fn a_stop_under_load_cuts_nothing() {
+fn a_stop_under_load_interrupts_no_request() {
     for (signal, delay) in [("TERM", "500ms"), ("INT", "0s")] {
         let gateway = Gateway::always(waiting(Duration::from_millis(300)));
         let mut bridge =
@@ -141,7 +141,7 @@ fn a_stop_under_load_cuts_nothing() {
 }
 
 #[test]
-fn signals_at_once_are_one_signal_and_cut_nothing() {
+fn signals_in_quick_succession_count_as_one() {
     for signals in [&["HUP"][..], &["INT", "INT"], &["TERM", "HUP", "INT", "TERM"]] {
         let gateway = Gateway::always(waiting(Duration::from_millis(500)));
         let mut bridge = Program::serve(&gateway.url(), &[]);
@@ -186,7 +186,7 @@ fn a_second_signal_stops_at_once() {
 const MANY: usize = 5_000;
 
 #[test]
-fn thousands_of_pushes_under_way_are_all_answered() {
+fn thousands_of_concurrent_pushes_are_answered() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let peak = Arc::new(AtomicUsize::new(0));
     let gateway = {
@@ -255,7 +255,7 @@ fn slow_gateway(peak: Arc<AtomicUsize>) -> SocketAddr {
 }
 
 #[test]
-fn a_body_that_comes_slowly_does_not_hold_up_a_stop() {
+fn a_slow_body_does_not_delay_a_stop() {
     let gateway = Gateway::always(waiting(Duration::from_millis(1_500)));
     let mut app = TestApp::start(&gateway);
     let mut standing = connect(app.address);

@@ -43,7 +43,7 @@ fn pushes(lines: &[Value]) -> Vec<&Value> {
 }
 
 #[test]
-fn a_push_leaves_one_line_under_the_names_that_the_guides_list() {
+fn a_push_logs_one_line_with_the_documented_fields() {
     let gateway = Gateway::start(|number, _| match number {
         1 => Move::error(r#""code":15,"sub_code":"isv.x","sub_msg":"why","request_id":"top-2""#),
         2 => Move::success(r#""is_success":false,"result":false,"state_code":"500000""#),
@@ -100,7 +100,7 @@ fn a_push_leaves_one_line_under_the_names_that_the_guides_list() {
 }
 
 #[test]
-fn another_request_leaves_a_line_at_debug_without_what_its_caller_made_up() {
+fn other_requests_log_a_line_at_debug_without_caller_input() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Program::serve(&gateway.url(), &[("BRIDGE_LOG", "mediation_bridge=debug")]);
     let address = bridge.address();
@@ -191,7 +191,7 @@ impl Drop for Unread {
 }
 
 #[test]
-fn a_push_whose_caller_resets_the_connection_has_its_line_and_its_count() {
+fn a_push_with_a_reset_connection_is_logged_and_counted() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Program::serve(&gateway.url(), &[]);
     let address = bridge.address();
@@ -217,7 +217,7 @@ fn metrics(address: SocketAddr) -> Vec<u8> {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_up_no_push_and_no_end() {
+fn an_unread_log_delays_neither_pushes_nor_a_stop() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Unread::start(&gateway, "trace");
     let mut socket = wire::connect(bridge.address);
@@ -246,7 +246,7 @@ fn a_log_that_nobody_reads_holds_up_no_push_and_no_end() {
 }
 
 #[test]
-fn a_log_that_is_read_again_says_how_much_is_missing() {
+fn a_log_that_is_read_again_reports_lost_lines() {
     // The queue is full to the last line or to the last byte, as the lines' lengths have it.
     for length in [1, 67, 128] {
         let gateway = Gateway::always(Move::accepted());
@@ -286,7 +286,7 @@ fn a_log_that_is_read_again_says_how_much_is_missing() {
 }
 
 #[test]
-fn no_line_is_lost_at_the_end() {
+fn no_line_is_lost_at_a_stop() {
     const PUSHES: usize = 400;
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Unread::start(&gateway, "info");

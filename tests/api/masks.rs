@@ -19,7 +19,7 @@ fn logged(scene: &mut LoggedScene, name: &str, phone: &str) -> (String, String) 
 }
 
 #[test]
-fn a_number_is_masked_as_what_it_is() {
+fn a_phone_number_is_masked_by_its_kind() {
     let mut scene = LoggedScene::start(&[]);
     for (number, masked) in [
         ("13812345678", "138****5678"),
@@ -46,7 +46,7 @@ fn a_number_is_masked_as_what_it_is() {
 }
 
 #[test]
-fn a_name_is_masked_to_its_first_character_that_shows() {
+fn a_name_is_masked_except_its_first_visible_character() {
     let mut scene = LoggedScene::start(&[]);
     for (name, masked) in [
         ("张三", "张*"),
@@ -63,7 +63,7 @@ fn a_name_is_masked_to_its_first_character_that_shows() {
 }
 
 #[test]
-fn at_most_a_third_of_the_digits_shows_unless_it_is_a_mobile_number() {
+fn at_most_a_third_of_the_digits_is_shown_except_for_mobile_numbers() {
     let mut scene = LoggedScene::start(&[]);
     let mut runner = TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
     let scene = RefCell::new(&mut scene);

@@ -69,7 +69,7 @@ fn busy() -> (TestApp, Gateway) {
 }
 
 #[test]
-fn what_happens_is_counted() {
+fn every_event_is_counted() {
     let (app, _gateway) = busy();
     let page = page(&app);
     let pushed = |code: &str, outcome: &str, times: u32| {
@@ -165,7 +165,7 @@ fn a_push_counts_for_its_caller_once_the_token_is_known() {
 }
 
 #[test]
-fn no_label_holds_what_a_caller_or_top_made_up() {
+fn no_label_has_a_value_from_a_caller_or_top() {
     let (app, _gateway) = busy();
     let page = page(&app);
     for canary in ["canary", "CANARY", CASE, "k1", "BREW"] {
@@ -237,7 +237,7 @@ fn the_guides_list_the_values_of_every_label() {
 }
 
 #[test]
-fn prometheus_own_tool_finds_nothing_to_complain_of() {
+fn promtool_accepts_the_metrics() {
     let Some(mut promtool) = promtool(&["check", "metrics"]) else { return };
     let (app, _gateway) = busy();
     let mut tool =

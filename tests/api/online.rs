@@ -30,7 +30,7 @@ fn answer(time: &str) -> Move {
 }
 
 #[test]
-fn a_set_up_that_is_right_is_told_so_by_one_signed_call() {
+fn a_correct_configuration_is_confirmed_by_one_signed_call() {
     let gateway = Gateway::always(answer(&top_time(0)));
     let (lines, well) = check(&gateway.url(), &[("TOP_SESSION", "a-session-of-the-app")]);
     assert!(well, "{lines}");
@@ -48,7 +48,7 @@ fn a_set_up_that_is_right_is_told_so_by_one_signed_call() {
 }
 
 #[test]
-fn each_refusal_of_top_is_told_with_its_cure() {
+fn each_refusal_of_top_is_reported_with_its_remedy() {
     let error = |members: &str| Move::error(members);
     for (answer, cure) in [
         (
@@ -86,7 +86,7 @@ fn each_refusal_of_top_is_told_with_its_cure() {
 }
 
 #[test]
-fn a_refused_timestamp_tells_how_far_the_clocks_are_apart() {
+fn a_refused_timestamp_reports_the_clock_difference() {
     let date = httpdate::fmt_http_date(std::time::SystemTime::now() - std::time::Duration::from_mins(20));
     let body = br#"{"error_response":{"code":31,"msg":"Invalid Timestamp"}}"#.to_vec();
     let gateway = Gateway::always(Move::Answer(200, vec![("Date", date)], body));
@@ -96,7 +96,7 @@ fn a_refused_timestamp_tells_how_far_the_clocks_are_apart() {
 }
 
 #[test]
-fn the_way_is_told_up_to_where_it_ends() {
+fn connection_checks_are_reported_up_to_the_first_failure() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (url, part) in [
         (
@@ -134,7 +134,7 @@ fn the_way_is_told_up_to_where_it_ends() {
 }
 
 #[test]
-fn redis_is_tried_where_keys_are_kept_there() {
+fn redis_is_checked_only_if_it_stores_the_keys() {
     let gateway = Gateway::always(answer(&top_time(0)));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("redis://{closed}");

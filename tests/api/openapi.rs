@@ -30,7 +30,7 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 #[test]
-fn the_document_says_what_it_is_and_whom_it_is_for() {
+fn the_document_identifies_the_api_and_its_audience() {
     let document = document();
     let info = &document["info"];
     for member in ["title", "description", "version", "x-api-id"] {
@@ -45,7 +45,7 @@ fn the_document_says_what_it_is_and_whom_it_is_for() {
 }
 
 #[test]
-fn every_operation_is_whole() {
+fn every_operation_is_complete() {
     let document = document();
     let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
     let operations = operations(&document);
@@ -81,7 +81,7 @@ fn every_operation_is_whole() {
 }
 
 #[test]
-fn every_value_has_its_bounds() {
+fn every_value_is_bounded() {
     let document = document();
     let mut seen = 0;
     walk(&document, "", &mut seen);

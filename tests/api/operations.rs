@@ -95,14 +95,14 @@ fn dashboard_queries() -> Vec<String> {
 }
 
 #[test]
-fn the_alert_rules_are_sound_and_fire_when_they_should() {
+fn the_alert_rules_are_valid_and_fire_as_expected() {
     judged(&["check", "rules", "--lint=all", "--lint-fatal", &path(ALERTS)]);
     judged(&["test", "rules", &path("deploy/prometheus/alerts.test.yml")]);
     judged(&["check", "config", "--lint=all", &path("deploy/prometheus/prometheus.yml")]);
 }
 
 #[test]
-fn the_dashboard_and_the_runbook_ask_sound_questions() {
+fn the_queries_of_dashboard_and_runbook_are_valid() {
     let queries = [dashboard_queries(), blocks(RUNBOOKS[0].path, "promql")].concat();
     assert!(queries.len() > 30, "{}", queries.len());
     let mut rules = "groups:\n- name: queries\n  rules:\n".to_owned();
@@ -118,7 +118,7 @@ fn the_dashboard_and_the_runbook_ask_sound_questions() {
 }
 
 #[test]
-fn alerts_dashboard_and_runbook_know_only_metrics_that_there_are() {
+fn alerts_dashboard_and_runbook_use_only_existing_metrics() {
     let page = TestApp::accepting(&[]).get("GET", "/metrics").text();
     let alerts = file(ALERTS);
     let recorded = values(&alerts, "record").into_iter().map(str::to_owned);
@@ -143,7 +143,7 @@ fn alerts_dashboard_and_runbook_know_only_metrics_that_there_are() {
 }
 
 #[test]
-fn every_alert_has_its_section_in_both_runbooks() {
+fn every_alert_has_a_section_in_both_runbooks() {
     let rules = file(ALERTS);
     let (alerts, severities) = (values(&rules, "alert"), values(&rules, "labels"));
     let urls = values(&rules, "runbook_url");
@@ -168,7 +168,7 @@ fn every_alert_has_its_section_in_both_runbooks() {
 }
 
 #[test]
-fn the_runbooks_give_the_same_commands_and_look_for_what_is_logged() {
+fn the_runbooks_have_the_same_commands_and_search_for_logged_texts() {
     let [english, chinese] = RUNBOOKS.map(|runbook| Page::read(runbook.path).blocks());
     assert_eq!(english, chinese);
     let commands = blocks(RUNBOOKS[0].path, "sh").concat();
@@ -183,7 +183,7 @@ fn the_runbooks_give_the_same_commands_and_look_for_what_is_logged() {
 }
 
 #[test]
-fn the_rules_for_kubernetes_are_the_alerts() {
+fn the_rules_for_kubernetes_equal_the_alerts() {
     let rules = file(ALERTS);
     let groups = rules.split_once("\ngroups:\n").map(|(_, groups)| format!("groups:\n{groups}")).unwrap();
     let wanted: String = groups
@@ -196,7 +196,7 @@ fn the_rules_for_kubernetes_are_the_alerts() {
 }
 
 #[test]
-fn images_are_named_by_the_version() {
+fn image_tags_equal_the_version() {
     let version = env!("CARGO_PKG_VERSION");
     for (place, line) in [
         ("Dockerfile", format!("\nARG VERSION={version}\n")),

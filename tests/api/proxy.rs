@@ -44,7 +44,7 @@ fn calls_go_through_the_proxy_by_connect() {
 }
 
 #[test]
-fn a_tunnel_that_is_not_made_is_proof_that_nothing_was_sent() {
+fn a_failed_tunnel_proves_that_nothing_was_sent() {
     let gateway = TlsGateway::start(&["localhost"]);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let tunnels = [

@@ -86,7 +86,7 @@ fn answers(text: &str) -> [Move; 4] {
 }
 
 #[test]
-fn the_parts_that_were_seen_are_blanked() {
+fn observed_quotations_are_blanked() {
     let mut scene = LoggedScene::start(&[("TOP_SESSION", SESSION)]);
     let whole: Vec<String> =
         DISGUISES.iter().map(|disguise| SESSION.chars().map(disguise).collect()).collect();
@@ -114,7 +114,7 @@ fn the_parts_that_were_seen_are_blanked() {
 }
 
 #[test]
-fn half_a_signature_is_blanked() {
+fn a_part_of_a_signature_is_blanked() {
     let mut scene = LoggedScene::start(&[("TOP_SIGN_METHOD", "hmac-sha256")]);
     for (from, to) in [(0, 64), (0, 32), (32, 64), (20, 28), (56, 64)] {
         let (reply, line) = scene.told_by(move |call| {
@@ -127,7 +127,7 @@ fn half_a_signature_is_blanked() {
 }
 
 #[test]
-fn the_key_is_blanked_as_a_whole() {
+fn the_app_key_is_blanked_only_as_a_whole() {
     let mut scene = LoggedScene::start(&[]);
     let text = format!("app {APP_KEY}, 8765\u{200b}4321, not {}", &APP_KEY[1..]);
     let (reply, line) =
@@ -137,7 +137,7 @@ fn the_key_is_blanked_as_a_whole() {
 }
 
 #[test]
-fn no_part_of_a_secret_gets_out_in_any_disguise() {
+fn no_part_of_a_secret_is_shown_in_any_encoding() {
     let mut scene = LoggedScene::start(&[("TOP_SESSION", SESSION)]);
     let quotations = (
         prop::sample::select(vec![SESSION, APP_SECRET]),

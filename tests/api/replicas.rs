@@ -38,7 +38,7 @@ fn case_of(call: &Call) -> String {
 }
 
 #[test]
-fn a_thousand_callers_of_three_processes_share_one_execution() {
+fn a_thousand_callers_of_three_replicas_share_one_execution() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::After(Duration::from_millis(300), Box::new(Move::accepted())));
     let mut bridges: Vec<Program> = (0..3).map(|_| serve(&gateway, &redis, &[])).collect();
@@ -79,7 +79,7 @@ fn a_thousand_callers_of_three_processes_share_one_execution() {
 }
 
 #[test]
-fn a_key_whose_holder_was_killed_works_again_and_tells_the_doubt() {
+fn a_key_works_again_with_a_doubt_after_its_holder_was_killed() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::start(|number, _| match number {
         0 => Move::Stall(Vec::new()),
@@ -113,7 +113,7 @@ fn a_key_whose_holder_was_killed_works_again_and_tells_the_doubt() {
 }
 
 #[test]
-fn a_record_that_redis_loses_costs_no_true_answer() {
+fn a_record_lost_by_redis_changes_no_answer() {
     let Some(mut redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::After(Duration::from_millis(500), Box::new(Move::accepted())));
     let mut bridge = serve(&gateway, &redis, &[]);
@@ -145,7 +145,7 @@ fn a_record_that_redis_loses_costs_no_true_answer() {
 }
 
 #[test]
-fn a_push_that_outlives_its_caller_is_recorded_before_its_bridge_stops() {
+fn a_push_without_caller_is_recorded_before_the_bridge_stops() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::After(Duration::from_secs(1), Box::new(Move::accepted())));
     let (mut stopping, mut other) = (serve(&gateway, &redis, &[]), serve(&gateway, &redis, &[]));
@@ -171,7 +171,7 @@ struct Told {
 }
 
 #[test]
-fn redis_may_die_hang_and_come_back_under_load() {
+fn redis_may_crash_hang_and_return_under_load() {
     let Some(mut redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = serve(&gateway, &redis, &[]);
@@ -351,7 +351,7 @@ fn retried(keyed: bool) -> Tally {
 }
 
 #[test]
-fn retrying_with_keys_executes_everything_and_less_of_it_twice() {
+fn retries_with_keys_execute_everything_and_fewer_pushes_twice() {
     let (with, without) = thread::scope(|scope| {
         let (with, without) = (scope.spawn(|| retried(true)), scope.spawn(|| retried(false)));
         (with.join().unwrap(), without.join().unwrap())
@@ -365,7 +365,7 @@ fn retrying_with_keys_executes_everything_and_less_of_it_twice() {
 }
 
 #[test]
-fn nothing_personal_and_no_secret_stands_in_redis() {
+fn redis_contains_no_personal_data_and_no_secrets() {
     let Some(redis) = RedisServer::start() else { return };
     let quote = "13812345678 张三 沟通内容";
     let gateway = Gateway::start(move |number, _| match number {

@@ -51,7 +51,7 @@ fn assert_shown(row: &Scenario, reply: &Reply, sandbox: &Sandbox) {
 }
 
 #[test]
-fn every_case_of_the_sandbox_shows_what_its_row_says_in_the_order_of_the_table() {
+fn every_scenario_behaves_as_described_in_the_order_of_the_table() {
     let sandbox = Sandbox::start();
     let app = bridge(&sandbox);
     let (bans, rows): (Vec<_>, Vec<_>) = SCENARIOS.iter().partition(|row| row.case_id.contains("-ban-"));
@@ -84,7 +84,7 @@ fn every_case_of_the_sandbox_shows_what_its_row_says_in_the_order_of_the_table()
 }
 
 #[test]
-fn every_ban_shows_its_length_on_a_bridge_that_has_just_started() {
+fn every_ban_is_reported_with_its_length() {
     let sandbox = Sandbox::start();
     for (case_id, wait) in [
         ("sandbox-ban-2s", "2"),
@@ -99,7 +99,7 @@ fn every_ban_shows_its_length_on_a_bridge_that_has_just_started() {
 }
 
 #[test]
-fn a_duplicate_after_a_timeout_shows_a_refusal_with_a_doubt_before_it() {
+fn a_duplicate_after_a_timeout_is_a_refusal_with_prior_outcome() {
     let sandbox = Sandbox::start();
     let app = bridge(&sandbox);
     let push = || {

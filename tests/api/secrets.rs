@@ -175,7 +175,7 @@ fn every_answer(gateway: &Gateway, redis: &mut RedisServer, bridge: &mut Program
 }
 
 #[test]
-fn no_canary_leaves_by_any_way() {
+fn secrets_never_leak() {
     let Some(mut redis) = RedisServer::guarded(PASSWORD) else { return };
     let redis_url = redis.url();
     let gateway = Gateway::start(|_, call| scripted(call));

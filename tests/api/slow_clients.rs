@@ -36,7 +36,7 @@ fn read_to_the_end(socket: &mut TcpStream) -> usize {
 }
 
 #[test]
-fn what_does_not_end_is_closed_in_time() {
+fn unfinished_requests_are_closed_in_time() {
     let app = TestApp::accepting(&[("BRIDGE_MAX_BODY", "1000")]);
     let path = format!("/mediations/{CASE}/result");
     let json = "application/json";
@@ -77,7 +77,7 @@ fn what_does_not_end_is_closed_in_time() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_closed_behind_its_answer() {
+fn a_connection_without_the_body_is_closed_after_the_answer() {
     // Longer than the bound itself, so that nothing of the wait for the head is left.
     let deadline = Duration::from_millis(5_500);
     let app = TestApp::accepting(&[("BRIDGE_DEADLINE", "5500ms")]);
@@ -106,7 +106,7 @@ fn a_body_that_does_not_come_is_closed_behind_its_answer() {
 }
 
 #[test]
-fn a_body_that_goes_on_behind_its_answer_is_not_read_for_ever() {
+fn a_body_after_its_answer_is_read_for_a_limited_time() {
     let app = TestApp::accepting(&[("BRIDGE_CALLERS", "wms:0123456789abcdef")]);
     let mut socket = connect(app.address);
     let begun = Instant::now();
@@ -122,7 +122,7 @@ fn a_body_that_goes_on_behind_its_answer_is_not_read_for_ever() {
 }
 
 #[test]
-fn an_answer_that_nobody_reads_is_given_up() {
+fn an_unread_answer_is_abandoned() {
     let app = TestApp::accepting(&[("BRIDGE_DEADLINE", "300ms"), ("TOP_CONNECT_TIMEOUT", "200ms")]);
     let mut socket = connect(app.address);
     let file = "GET /swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -137,7 +137,7 @@ fn an_answer_that_nobody_reads_is_given_up() {
 }
 
 #[test]
-fn a_connection_between_requests_is_kept() {
+fn an_idle_connection_stays_open() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::with(&gateway, &[]);
     let chunks = format!("{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len());
@@ -172,7 +172,7 @@ fn ask(socket: &mut TcpStream, reader: &mut BufReader<TcpStream>, pieces: &[&[u8
 }
 
 #[test]
-fn an_offer_of_another_protocol_gets_the_ordinary_answer() {
+fn an_upgrade_offer_gets_the_ordinary_answer() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::with(&gateway, &[]);
     let offers = [
@@ -210,7 +210,7 @@ fn an_offer_of_another_protocol_gets_the_ordinary_answer() {
 }
 
 #[test]
-fn a_body_is_not_asked_for_where_the_head_is_refused() {
+fn no_100_continue_is_sent_if_the_head_is_refused() {
     let app = TestApp::accepting(&[("BRIDGE_MAX_BODY", "1000"), ("BRIDGE_CALLERS", "wms:0123456789abcdef")]);
     let path = format!("/mediations/{CASE}/result");
     let known = "Authorization: Bearer 0123456789abcdef\r\n";

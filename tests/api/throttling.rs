@@ -94,7 +94,7 @@ fn raw(head: &str, body: &[u8]) -> Move {
 }
 
 #[test]
-fn tops_own_words_prove_nothing_under_any_status_however_they_come() {
+fn answers_of_top_prove_nothing_under_any_status_in_any_form() {
     let scene = Scene::start(&[]);
     for words in tops_own_words() {
         for (name, head, body) in disguises(&words) {
@@ -116,7 +116,7 @@ fn tops_own_words_prove_nothing_under_any_status_however_they_come() {
 }
 
 #[test]
-fn what_is_read_is_believed_under_429_too() {
+fn a_valid_envelope_counts_under_429() {
     let scene = Scene::start(&[]);
     let with_mark = format!("\u{feff}{ACCEPTED}");
     for body in [ACCEPTED, &with_mark] {
@@ -127,7 +127,7 @@ fn what_is_read_is_believed_under_429_too() {
 }
 
 #[test]
-fn an_end_that_is_not_told_proves_nothing() {
+fn an_answer_without_detectable_end_proves_nothing() {
     let scene = Scene::start(&[]);
     let chunks = b"9\r\nslow down\r\n0\r\n\r\n";
     for (name, head, body, code) in [
@@ -151,7 +151,7 @@ fn an_end_that_is_not_told_proves_nothing() {
 }
 
 #[test]
-fn something_before_top_that_throttles_proves_that_nothing_was_executed() {
+fn throttling_before_top_proves_that_nothing_was_executed() {
     let scene = Scene::start(&[]);
     let html = |charset| vec![("Content-Type", charset)];
     for (name, head, body) in [
@@ -180,7 +180,7 @@ fn something_before_top_that_throttles_proves_that_nothing_was_executed() {
 }
 
 #[test]
-fn a_wait_that_something_before_top_asks_for_is_passed_on() {
+fn retry_after_from_a_proxy_before_top_is_passed_on() {
     let scene = Scene::start(&[]);
     let wait = |status, value: &str| {
         let (reply, _) = scene.told(answer(status, &[("Retry-After", value)], b"slow down".to_vec()));

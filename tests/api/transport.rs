@@ -104,7 +104,7 @@ fn faults_after_reading() -> Vec<(&'static str, Move, Told)> {
 }
 
 #[test]
-fn whatever_happens_after_the_request_was_read_nothing_is_called_not_executed() {
+fn no_fault_after_the_request_was_read_is_not_executed() {
     for (name, fault, told) in faults_after_reading() {
         let gateway = Gateway::always(fault);
         let app = TestApp::with(&gateway, &SHORT);
@@ -118,7 +118,7 @@ fn whatever_happens_after_the_request_was_read_nothing_is_called_not_executed() 
 }
 
 #[test]
-fn strange_but_whole_answers_are_understood() {
+fn unusual_but_complete_answers_are_accepted() {
     let chunked = format!("{:x};x=y\r\n{ACCEPTED}\r\n0\r\nX-Trailer: 1\r\n\r\n", ACCEPTED.len());
     let interim =
         [b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n".as_slice(), &answer("", ACCEPTED.as_bytes())]
@@ -156,7 +156,7 @@ fn bridge_to(url: &str) -> TestApp {
 }
 
 #[test]
-fn what_never_reached_the_gateway_is_proven_and_tried_again() {
+fn calls_that_never_reached_the_gateway_are_repeated() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (hanging, _) = sockets(|mut socket| drop(socket.read_to_end(&mut Vec::new())));
     let (closing, tries) = sockets(drop);
@@ -191,7 +191,7 @@ fn what_never_reached_the_gateway_is_proven_and_tried_again() {
 }
 
 #[test]
-fn a_connection_that_is_not_made_in_time_is_proven_too() {
+fn a_connect_timeout_proves_that_nothing_was_sent() {
     // A queue of one, full: further connections are neither made nor refused.
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
@@ -215,7 +215,7 @@ fn a_connection_that_is_not_made_in_time_is_proven_too() {
 }
 
 #[test]
-fn retries_stop_at_their_number_and_where_the_gateway_answers() {
+fn retries_stop_at_their_maximum_and_at_the_first_answer() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{closed}/router/rest");
     for (allowed, attempts) in [("1", 1), ("2", 2), ("5", 5)] {
@@ -234,7 +234,7 @@ fn retries_stop_at_their_number_and_where_the_gateway_answers() {
 }
 
 #[test]
-fn a_trusted_certificate_is_trusted_for_its_names_alone() {
+fn a_trusted_certificate_is_valid_only_for_its_names() {
     let gateway = TlsGateway::start(&["localhost"]);
     let folder = tempfile::tempdir().unwrap();
     let authority = folder.path().join("authority.pem");
@@ -255,7 +255,7 @@ fn a_trusted_certificate_is_trusted_for_its_names_alone() {
 }
 
 #[test]
-fn an_answer_cut_after_any_byte_is_never_a_success_nor_not_executed() {
+fn an_answer_cut_after_any_byte_is_neither_accepted_nor_not_executed() {
     let bytes =
         Move::answer_bytes(200, &[("Content-Type", "application/json".to_owned())], ACCEPTED.as_bytes());
     let chunked = format!("{:x}\r\n{ACCEPTED}\r\n0\r\n\r\n", ACCEPTED.len());
@@ -280,7 +280,7 @@ fn an_answer_cut_after_any_byte_is_never_a_success_nor_not_executed() {
 }
 
 #[test]
-fn a_request_cut_after_any_byte_is_told_by_what_was_read() {
+fn a_request_cut_after_any_byte_is_never_a_false_not_executed() {
     let gateway = Gateway::always(Move::accepted());
     TestApp::start(&gateway).push_good();
     let call = gateway.only_call();
@@ -313,7 +313,7 @@ fn a_request_cut_after_any_byte_is_told_by_what_was_read() {
 }
 
 #[test]
-fn a_push_that_began_outlives_its_caller() {
+fn a_push_that_began_continues_without_its_caller() {
     let gateway = Gateway::always(Move::After(Duration::from_millis(300), Box::new(Move::accepted())));
     let mut bridge = Program::serve(&gateway.url(), &[]);
     let mut caller = connect(bridge.address());

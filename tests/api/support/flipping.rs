@@ -13,12 +13,12 @@ use jiff::Timestamp;
 use socket2::SockRef;
 
 use super::gateway::{Call, Move, perform};
-use super::sayings::{Decides, Executes, SAYINGS, Saying, drawn, weights, wrong_time};
+use super::gateway_answers::{Decides, Executes, GATEWAY_ANSWERS, GatewayAnswer, drawn, weights, wrong_time};
 use super::wire::read_message;
 
 /// How the gateway is disposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum Fault {
     /// Says what it is drawn to say.
     Talking,
     /// Reads, executes or not, and says nothing.
@@ -31,16 +31,16 @@ enum Mood {
     Refusing,
 }
 
-const MOODS: [Mood; 9] = [
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Hanging,
-    Mood::Resetting,
-    Mood::Breaking,
-    Mood::Refusing,
+const FAULTS: [Fault; 9] = [
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Hanging,
+    Fault::Resetting,
+    Fault::Breaking,
+    Fault::Refusing,
 ];
 
 /// How far a timestamp may be off, in seconds.
@@ -55,12 +55,12 @@ pub(crate) struct Flipping {
 
 struct State {
     seed: u64,
-    mood: AtomicUsize,
+    fault: AtomicUsize,
     over: AtomicBool,
     connections: AtomicUsize,
     calls: Mutex<HashMap<String, Vec<Answered>>>,
     /// What it has not said yet: it says everything once before it draws.
-    unsaid: Mutex<Vec<&'static Saying>>,
+    unsaid: Mutex<Vec<&'static GatewayAnswer>>,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -108,7 +108,7 @@ impl Flipping {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             seed,
-            mood: AtomicUsize::default(),
+            fault: AtomicUsize::default(),
             over: AtomicBool::default(),
             connections: AtomicUsize::default(),
             calls: Mutex::default(),
@@ -134,9 +134,9 @@ impl Flipping {
 }
 
 /// Every saying, in an order of its own for each seed.
-fn shuffled(seed: u64) -> Vec<&'static Saying> {
+fn shuffled(seed: u64) -> Vec<&'static GatewayAnswer> {
     let mut random = Random::of(seed, "order");
-    let mut sayings: Vec<&Saying> = SAYINGS.iter().collect();
+    let mut sayings: Vec<&GatewayAnswer> = GATEWAY_ANSWERS.iter().collect();
     sayings.sort_by_cached_key(|_| random.below(usize::MAX));
     sayings
 }
@@ -158,10 +158,10 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
     let mut listener = Some(listener);
     let mut random = Random::of(state.seed, "moods");
     while !state.over.load(Ordering::SeqCst) {
-        let mood = random.below(MOODS.len());
-        state.mood.store(mood, Ordering::SeqCst);
+        let fault = random.below(FAULTS.len());
+        state.fault.store(fault, Ordering::SeqCst);
         let until = Instant::now() + Duration::from_millis(15 + random.below(40) as u64);
-        if MOODS[mood] == Mood::Refusing {
+        if FAULTS[fault] == Fault::Refusing {
             listener = None;
             for socket in state.open.lock().unwrap().drain(..) {
                 let _ = socket.shutdown(std::net::Shutdown::Both);
@@ -190,9 +190,9 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
 }
 
 fn serve(mut socket: &TcpStream, state: &State) {
-    let mood = || MOODS[state.mood.load(Ordering::SeqCst)];
+    let fault = || FAULTS[state.fault.load(Ordering::SeqCst)];
     let number = state.connections.fetch_add(1, Ordering::SeqCst);
-    if mood() == Mood::Breaking {
+    if fault() == Fault::Breaking {
         let _ = socket.read(&mut vec![0; 1 + Random::of(state.seed, number).below(600)]);
         let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
         return;
@@ -201,7 +201,7 @@ fn serve(mut socket: &TcpStream, state: &State) {
     while let Ok(Some(message)) = read_message(&mut reader, true) {
         let call = Call::read(message);
         call.assert_signed();
-        if !perform(state.answer(mood(), &call), socket) {
+        if !perform(state.answer(fault(), &call), socket) {
             return;
         }
     }
@@ -209,7 +209,7 @@ fn serve(mut socket: &TcpStream, state: &State) {
 
 impl State {
     /// Executes the push or not, keeps what it did, and says what to answer.
-    fn answer(&self, mood: Mood, call: &Call) -> Move {
+    fn answer(&self, fault: Fault, call: &Call) -> Move {
         let case = call.req()["mediation_case_id"].as_str().unwrap().to_owned();
         let mut calls = self.calls.lock().unwrap();
         let calls = calls.entry(case.clone()).or_default();
@@ -220,12 +220,12 @@ impl State {
             decided: Decides::Nothing,
             may_be_called_again: false,
         };
-        let (answered, answer) = match mood {
-            Mood::Hanging => (nothing("hanging", random.below(2) == 0), Move::Stall(Vec::new())),
-            Mood::Resetting | Mood::Breaking | Mood::Refusing => {
+        let (answered, answer) = match fault {
+            Fault::Hanging => (nothing("hanging", random.below(2) == 0), Move::Stall(Vec::new())),
+            Fault::Resetting | Fault::Breaking | Fault::Refusing => {
                 (nothing("resetting", random.below(2) == 0), Move::Reset)
             }
-            Mood::Talking => match refused_timestamp(call, &mut random) {
+            Fault::Talking => match refused_timestamp(call, &mut random) {
                 Some(answer) => {
                     let again = Answered { may_be_called_again: true, ..nothing("wrong time", false) };
                     (again, answer)

@@ -191,7 +191,7 @@ fn reached<'a>(uses: &BTreeMap<&'a str, BTreeSet<&'a str>>, start: &str) -> BTre
 }
 
 #[test]
-fn no_files_use_each_other_in_a_circle() {
+fn no_files_depend_on_each_other_in_a_circle() {
     let modules = modules();
     let uses = uses(&modules);
     let circles: Vec<String> = uses
@@ -205,7 +205,7 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn the_arrows_point_one_way() {
+fn modules_depend_one_way() {
     let modules = modules();
     let room = |file: &str| file.split(['/', '.']).next().unwrap().to_owned();
     for (file, used) in uses(&modules) {
@@ -224,7 +224,7 @@ fn the_arrows_point_one_way() {
 }
 
 #[test]
-fn libraries_stay_in_their_rooms() {
+fn libraries_are_used_only_in_their_modules() {
     for (file, module) in modules() {
         for (library, places) in ALONE {
             let named = module.names.iter().any(|path| path.get(1).is_some_and(|name| name == library));
@@ -235,7 +235,7 @@ fn libraries_stay_in_their_rooms() {
 }
 
 #[test]
-fn every_file_opens_with_what_it_is_for() {
+fn every_file_starts_with_a_module_comment() {
     for (path, code) in sources() {
         assert!(code.starts_with("//! "), "{path}");
     }

@@ -44,7 +44,7 @@ fn assert_words(url: &str, authority: &str, expected: &str) {
 }
 
 #[test]
-fn tls_where_there_is_none_and_none_where_there_is() {
+fn a_wrong_scheme_is_reported() {
     let Some(redis) = TlsRedis::start("localhost", &[]) else { return };
     let (plain, secure, authority) = (redis.server.port(), redis.port, redis.authority());
     for (form, service) in [("", ""), ("-cluster", ""), ("-sentinel", "#main")] {
@@ -86,7 +86,7 @@ fn each_form_of_the_url_works_with_tls() {
 }
 
 #[test]
-fn a_login_that_is_refused() {
+fn a_refused_login_is_reported() {
     let (Some(open), Some(guarded)) = (RedisServer::start(), RedisServer::guarded(PASSWORD)) else { return };
     let (open, guarded) = (open.port(), guarded.port());
     let refused = "Redis refuses user and password of BRIDGE_REDIS_URL";
@@ -106,7 +106,7 @@ fn a_login_that_is_refused() {
 }
 
 #[test]
-fn a_redis_of_another_kind() {
+fn a_wrong_topology_is_reported() {
     let bus = free_port().to_string();
     let cluster = RedisServer::with("", &["--cluster-enabled", "yes", "--cluster-port", &bus]);
     let (Some(primary), Some(replica), Some(cluster)) = (RedisServer::start(), RedisServer::start(), cluster)
@@ -130,7 +130,7 @@ fn a_redis_of_another_kind() {
 }
 
 #[test]
-fn the_check_tells_a_primary_from_a_replica_and_writes_nothing() {
+fn the_check_distinguishes_primary_and_replica_without_writing() {
     let (Some(primary), Some(replica)) = (RedisServer::start(), RedisServer::start()) else { return };
     replica.follow(&primary);
     let check = |url: &str| {
