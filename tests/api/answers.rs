@@ -1,10 +1,10 @@
-//! What TOP answers, and what its caller is told: every row of the table, through the front door.
+//! TOP's answers and the problems that they lead to: every row of the table.
 
 use serde_json::{Value, json};
 
 use super::support::{ACCEPTED, Gateway, Move, Reply, TestApp};
 
-/// A row: what TOP says, and the problem, or "200".
+/// A row: the name, TOP's answer, and the code of the problem or "200".
 type Row = (&'static str, Move, &'static str);
 
 fn html(status: u16) -> Move {
@@ -133,7 +133,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// What the catalogue promises of each problem that TOP's answers lead to.
+/// The values of the catalogue for each problem that TOP's answers lead to.
 fn promise(code: &str) -> (u16, &'static str, bool, bool) {
     match code {
         "top_rejected" => (422, "rejected", false, false),

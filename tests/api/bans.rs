@@ -1,4 +1,4 @@
-//! Bans: what TOP says once holds for every worker.
+//! Bans: an announcement of TOP applies to every worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
@@ -13,7 +13,7 @@ fn ban(seconds: u64) -> Move {
     ))
 }
 
-/// What `/metrics` says of one gauge.
+/// The value of a gauge in `/metrics`.
 pub(crate) fn gauge(app: &TestApp, name: &str) -> i64 {
     let page = app.get("GET", "/metrics").text();
     let line = page.lines().find_map(|line| line.strip_prefix(name)).expect("the gauge");
@@ -25,7 +25,7 @@ fn a_ban_holds_for_every_worker_without_calling_top() {
     let gateway = Gateway::always(ban(50));
     let app = TestApp::with(&gateway, &[("BRIDGE_WORKERS", "2")]);
     assert_eq!(app.push_good().problem("top_rate_limited")["attempts"], 1);
-    // Connections are spread over the workers.
+    // Connections are distributed over the workers.
     for _ in 0..20 {
         let reply = app.push_good();
         let body = reply.problem("top_rate_limited");

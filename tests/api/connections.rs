@@ -1,4 +1,4 @@
-//! Connections to TOP: used again, left when they end, and never a place where answers are mixed up.
+//! Connections to TOP: they are reused, closed at their end, and never mix up answers.
 
 use std::io::{BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,13 +13,13 @@ use super::support::{ACCEPTED, BODY, Gateway, Move, TestApp};
 
 /// What a gateway writes for one request.
 enum Turn {
-    /// These bytes, and goes on.
+    /// These bytes; the connection stays open.
     Write(Vec<u8>),
-    /// These bytes, and closes.
+    /// These bytes; then the connection is closed.
     WriteAndClose(Vec<u8>),
 }
 
-/// A gateway that asks `turn` what to do with each request, by the number of its connection.
+/// A gateway that calls `turn` with the number of the connection for each request.
 fn gateway(turn: impl Fn(usize) -> Turn + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/router/rest", listener.local_addr().unwrap());

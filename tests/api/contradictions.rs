@@ -1,4 +1,4 @@
-//! Answers of TOP that contradict themselves: none of them is believed, whichever half is the better news.
+//! Answers of TOP that contradict themselves: each of them leads to an unknown outcome.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -12,7 +12,7 @@ fn with_status(status: u16, body: &str) -> Move {
     Move::Answer(status, Vec::new(), body.as_bytes().to_vec())
 }
 
-/// Fails unless the push is told to be in doubt after one call.
+/// Fails unless the outcome of the push is unknown after one call.
 fn assert_doubted(scene: &Scene, name: &str, answer: Move) {
     let (reply, calls) = scene.told(answer);
     let body = reply.problem("top_bad_response");
@@ -103,7 +103,7 @@ fn an_apparent_contradiction_is_accepted() {
     reply.problem("top_rejected");
 }
 
-/// Members with names that may repeat, and values that say this and that.
+/// Members with names that may repeat and different values.
 fn members() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
     let name =
         prop::sample::select(vec!["is_success", "result", "code", "sub_code", "state_code", "request_id"]);

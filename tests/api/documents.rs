@@ -1,7 +1,7 @@
-//! The documents tell the truth: OpenAPI as committed, and the guides' tables as in the code, in both languages.
+//! The documents are up to date: OpenAPI as committed, and the tables of the guides as in the code, in both languages.
 //!
-//! What only people can write, such as the meaning of a variable in Chinese, is free; every name, number and word that the
-//! code knows is compared, row by row.
+//! Texts that only people can write, such as the meaning of a variable in Chinese, are not checked. Every name, number
+//! and word from the code is compared, row by row.
 
 use std::path::Path;
 
@@ -43,8 +43,8 @@ pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// Fails unless the table of `path` that begins with the first of `expected` has exactly these rows, in this order. A row
-/// may go on with cells that the code does not know; none is empty.
+/// Fails unless the table of `path` that starts with the first of `expected` has exactly these rows in this order. A
+/// row may have further cells; none is empty.
 pub(crate) fn assert_table(path: &str, expected: &[Row]) {
     let table = Page::read(path).table(&expected[0][0]);
     for (row, expected) in table.iter().zip(expected) {
@@ -163,7 +163,7 @@ fn the_guides_list_every_member_of_a_push() {
             let target = member["$ref"].as_str().and_then(|path| path.rsplit('/').next()).map(schema);
             let rule = target.as_ref().unwrap_or(member);
             let characters = format!("{}–{}", rule["minLength"], rule["maxLength"]);
-            // The lengths of its three spellings help nobody.
+            // The lengths of its three spellings are not useful.
             let characters = if name == "completed_time" { "–".to_owned() } else { characters };
             let required = yes_or_no(required.contains(name), language).to_owned();
             vec![code(name), required, characters]
@@ -178,7 +178,7 @@ fn the_guides_list_every_header_of_a_push() {
     let push = document()["paths"]["/mediations/{case_id}/result"]["post"]["parameters"].clone();
     let headers = push.as_array().unwrap().iter().filter(|parameter| parameter["in"] == "header");
     let headers: Vec<&str> = headers.map(|parameter| parameter["name"].as_str().unwrap()).collect();
-    // The document has no parameters of these names: OpenAPI says them in other ways.
+    // The document has no parameters with these names: OpenAPI describes them in other ways.
     let names = [&["Authorization", "Content-Type"], &headers[..], &["Accept-Language"]].concat();
     let expected: Vec<Row> = names.into_iter().map(|name| vec![code(name)]).collect();
     for language in Language::iter() {

@@ -1,8 +1,8 @@
-//! A refusal after a doubt: the earlier try may be the one that was executed, and callers are told so.
+//! A refusal after an unknown outcome: the earlier try may be the one that was executed, and the answer says so.
 
 use super::support::{ACCEPTED, BODY, Gateway, Move, Reply, TestApp};
 
-/// What a refusal says where an earlier try may have been executed.
+/// The text of a refusal if an earlier try may have been executed.
 const DOUBT: &str = "An earlier push with this Idempotency-Key may have been executed";
 
 fn duplicate() -> Move {
@@ -18,7 +18,7 @@ fn push(app: &TestApp, key: &str) -> Reply {
     app.push_with("1", &headers, BODY.as_bytes())
 }
 
-/// Whether a refusal tells of a doubt, in its member and in its words.
+/// Fails unless a refusal reports `doubt` in its member and in its text.
 fn assert_doubt(name: &str, refusal: &Reply, doubt: bool) {
     let body = refusal.problem("top_rejected");
     assert_eq!((name, refusal.status, &body["outcome"]), (name, 422, &"rejected".into()));

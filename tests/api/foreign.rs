@@ -1,4 +1,4 @@
-//! Answers that are not TOP's: callers are told the HTTP status, and the operator reads what came, without a byte of it.
+//! Answers that are not TOP's: callers get the HTTP status, and the log describes the answer without quoting it.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::support::{ACCEPTED, LoggedScene, Move};
 
-/// Stands in every body, and must not be logged.
+/// Part of every body; it must not be logged.
 const CANARY: &str = "canary-in-a-foreign-page";
 
 fn answer(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Move {
@@ -16,7 +16,7 @@ fn answer(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Move {
     Move::Answer(status, head, body.into())
 }
 
-/// A page of so many bytes.
+/// A page with this many bytes.
 fn page(bytes: usize) -> String {
     let (begin, end) = (format!("<!DOCTYPE html><html><h1>{CANARY}</h1>"), "</html>");
     format!("{begin}{}{end}", "x".repeat(bytes - begin.len() - end.len()))
@@ -28,7 +28,7 @@ fn gzip() -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A row: what came, the problem, and what the log says of it.
+/// A row: the answer, the code of the problem, the HTTP status, and the description in the log.
 type Row = (Move, &'static str, u16, String);
 
 #[rustfmt::skip]

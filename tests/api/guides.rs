@@ -1,4 +1,4 @@
-//! The guides as a whole: short enough, alike in both languages, and no link that leads nowhere.
+//! The guides: their length, the same structure in both languages, and valid links.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use strum::IntoEnumIterator;
 use super::documents::{callers_guide, operators_guide};
 use super::support::markdown::{Page, Row};
 
-/// What a newcomer reads in a few minutes, in bytes.
+/// The maximum size of the README in bytes: a newcomer reads it in a few minutes.
 const README_MAX: usize = 12_288;
-/// How the path of a page in Chinese ends; the same page in English has the rest of it.
+/// The end of the path of a page in Chinese. The path of the English page is otherwise the same.
 const CHINESE: &str = ".zh-CN.md";
 
 /// Every Markdown file of the repository.
@@ -87,7 +87,7 @@ fn both_languages_of_a_guide_have_the_same_structure() {
         let (english, chinese) = (english.tables(), chinese.tables());
         assert_eq!(english.len(), chinese.len(), "{path}: tables");
         for (one, other) in english.iter().zip(&chinese) {
-            // The headings are in words.
+            // The headings are texts in two languages.
             let first = |table: &[Row]| table[1..].iter().map(|row| row[0].clone()).collect::<Vec<_>>();
             assert_eq!(first(one), first(other), "{path}");
             let widths = |table: &[Row]| table.iter().map(Vec::len).collect::<BTreeSet<_>>();
@@ -126,7 +126,7 @@ fn the_tests_named_in_the_guides_exist() {
     }
 }
 
-/// Everything that is compiled, in one.
+/// The text of all source files.
 fn sources(root: &Path) -> String {
     let mut folders: Vec<PathBuf> = vec![root.join("src"), root.join("tests")];
     let mut text = String::new();

@@ -33,7 +33,7 @@ fn an_invalid_header_field_is_skipped() {
     }
 }
 
-/// RFC 9110 section 5.5 calls these dangerous: an answer that holds them may be two.
+/// RFC 9110 section 5.5 calls these dangerous: different parsers may read different answers.
 #[test]
 fn an_ambiguous_head_is_a_bad_response() {
     let scene = Scene::start(&[]);

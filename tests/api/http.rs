@@ -1,4 +1,4 @@
-//! The manners of the HTTP face: routes, methods, headers, bodies that are too much or too slow.
+//! HTTP: routes, methods, headers, and bodies that are too large or too slow.
 
 use std::io::{BufReader, Read, Write};
 use std::time::{Duration, Instant};
@@ -75,7 +75,7 @@ fn head_equals_get_without_the_body() {
         assert!(head.message.body.is_empty());
     }
     assert_eq!(app.get("GET", "/livez").json(), serde_json::json!({ "status": "ok" }));
-    // Relative, so that a proxy may strip a prefix of the path.
+    // Relative, so that a proxy may strip a path prefix.
     for path in ["/", "/swagger-ui"] {
         assert_eq!(app.get("GET", path).header("location"), Some("swagger-ui/"));
     }
@@ -219,7 +219,7 @@ fn a_body_that_is_too_large_is_refused_with_any_framing() {
     let exact = format!("{:<64}", r#"{"result":"success"}"#);
     assert_eq!(app.push(&exact).status, 200);
     assert_eq!(app.push(&format!("{exact} ")).problem("payload_too_large")["outcome"], "not_executed");
-    // Declared only: the answer comes before the body.
+    // Only declared: the answer comes before the body.
     let reply = app.send_raw(format!("{head}Content-Length: 99999999999999999999999\r\n\r\n").as_bytes());
     assert!(matches!(reply.status, 400 | 413), "{}", reply.status);
     let reply = app.send_raw(format!("{head}Content-Length: 1000000000000\r\n\r\n").as_bytes());

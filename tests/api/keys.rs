@@ -1,4 +1,4 @@
-//! Idempotency-Keys in one bridge: the same table of behaviour against both stores.
+//! Idempotency-Keys in one bridge: the same behaviour with both stores.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -23,7 +23,7 @@ fn with_each_store(test: impl Fn(&[(&str, &str)])) {
     }
 }
 
-/// A bridge with two callers and a deadline of two seconds, that calls TOP once a push.
+/// A bridge with two callers and a deadline of two seconds, which makes one call per push.
 fn app(gateway: &Gateway, store: &[(&str, &str)]) -> TestApp {
     let callers = "alice:alice-token-0123456789,bob:bob-token-0123456789ab";
     let own = [
@@ -39,7 +39,7 @@ fn push(app: &TestApp, caller: (&str, &str), case: &str, key: &str, body: &str) 
     app.push_with(case, &[JSON, caller, ("Idempotency-Key", key)], body.as_bytes())
 }
 
-/// The body of an answer without what differs from answer to answer.
+/// The body of an answer without the parts that differ between answers.
 fn told(reply: &Reply) -> Value {
     let mut body = reply.json();
     body.as_object_mut().unwrap().remove("request_id");
@@ -56,7 +56,7 @@ fn a_decision_of_top_is_replayed() {
             let first = push(&app, ALICE, case, "key", BODY);
             assert_eq!(first.status, status, "{}", first.text());
             assert_eq!(first.header("idempotent-replayed"), None);
-            // Quoted, and the time in another spelling: the same key, the same request.
+            // A quoted key, and the time in another spelling: the same key and the same request.
             let again = BODY.replace("2025-11-16T16:00:00Z", "2025-11-17 00:00:00");
             for (key, body) in [("key", BODY), ("\"key\"", &again)] {
                 let replay = push(&app, ALICE, case, key, body);
@@ -166,7 +166,7 @@ fn a_key_in_flight_is_reported_without_using_a_permit() {
             assert_eq!((&body["outcome"], &body["retryable"]), (&"unknown".into(), &true.into()));
             push(&app, ALICE, "case", "key", r#"{"result":"other"}"#).problem("idempotency_key_reused");
             assert_eq!(push(&app, ALICE, "decided", "key", BODY).header("idempotent-replayed"), Some("true"));
-            // Shed, and so forgotten: the key is free again.
+            // The push was refused as overloaded and so forgotten: the key is free again.
             push(&app, ALICE, "shed", "key", BODY).problem("overloaded");
             assert_eq!(first.join().unwrap().status, 200);
         });

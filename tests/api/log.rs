@@ -1,4 +1,4 @@
-//! The log: one line a push, under the names that the guides list, and no push that waits for whoever reads it.
+//! The log: one line per push with the documented fields, and no push waits for a reader.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,7 @@ use super::support::{APP_KEY, APP_SECRET, BODY, CASE, Gateway, Move, Program, Re
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// A push with these further lines in its head.
+/// A push with further lines in its head.
 fn request(more: &str) -> String {
     format!(
         "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\
@@ -140,16 +140,16 @@ fn the_log_can_be_text() {
     assert!(line.contains(r#"push.outcome="accepted""#) && line.contains("push.mediator_name=张*"), "{line}");
 }
 
-/// A bridge whose log the test reads when it wants to.
+/// A bridge whose log is read only when the test wants to.
 struct Unread {
     child: Child,
-    /// Until somebody reads it.
+    /// `None` once the log is being read.
     log: Option<BufReader<ChildStdout>>,
     address: SocketAddr,
 }
 
 impl Unread {
-    /// Starts one before `gateway` and reads its log up to the line that names its address.
+    /// Starts a bridge before `gateway` and reads its log up to the line with its address.
     fn start(gateway: &Gateway, level: &str) -> Self {
         let variables = [
             ("TOP_APP_KEY", APP_KEY),
@@ -222,7 +222,7 @@ fn an_unread_log_delays_neither_pushes_nor_a_stop() {
     let mut bridge = Unread::start(&gateway, "trace");
     let mut socket = wire::connect(bridge.address);
     let mut answers = BufReader::new(socket.try_clone().unwrap());
-    // Ten pushes at a time in one go, so that the log is what takes the time.
+    // Ten pushes at a time, so that the log is the slowest part.
     let ten = request("").repeat(10);
     let (mut pushed, mut slowest) = (0, Duration::ZERO);
     while bridge.lines_dropped() < 1_000 {
@@ -247,7 +247,7 @@ fn an_unread_log_delays_neither_pushes_nor_a_stop() {
 
 #[test]
 fn a_log_that_is_read_again_reports_lost_lines() {
-    // The queue is full to the last line or to the last byte, as the lines' lengths have it.
+    // The queue may be full to the last line or to the last byte, depending on the length of lines.
     for length in [1, 67, 128] {
         let gateway = Gateway::always(Move::accepted());
         let mut bridge = Unread::start(&gateway, "trace");

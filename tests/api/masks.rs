@@ -1,4 +1,4 @@
-//! What the log shows of the mediator: a name's first character, a mobile number's ends, of any other number little.
+//! The mediator in the log: the first character of a name, the ends of a mobile number, few digits of any other number.
 
 use std::cell::RefCell;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::support::LoggedScene;
 
-/// What the log shows of this name and number.
+/// The name and number in the log.
 fn logged(scene: &mut LoggedScene, name: &str, phone: &str) -> (String, String) {
     let body = json!({ "result": "success", "mediator_name": name, "mediator_phone": phone });
     let (reply, line) = scene.push(&body.to_string());

@@ -1,4 +1,4 @@
-//! What Prometheus is told: counted rightly, in labels from closed sets, in a form that its own tools accept.
+//! The metrics: correct counts, labels from closed sets, and a format that Prometheus' own tool accepts.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -35,7 +35,7 @@ fn keyed(app: &TestApp, key: &str, body: &str) -> Reply {
     app.push_with(CASE, &[JSON, ("Idempotency-Key", key)], body.as_bytes())
 }
 
-/// A bridge that has seen much: every answer of TOP, keys, refusals, paths and methods of any kind.
+/// A bridge after all kinds of traffic: every answer of TOP, keys, refusals, paths and methods.
 fn busy() -> (TestApp, Gateway) {
     let gateway = Gateway::start(|number, _| match number {
         0 | 1 | 8 => Move::accepted(),
@@ -142,7 +142,7 @@ fn a_push_counts_for_its_caller_once_the_token_is_known() {
             .collect()
     };
 
-    // Two tokens of one caller, and a caller that never comes.
+    // Two tokens of one caller, and a caller that never pushes.
     let callers = "wms:old-token-0123456789,wms:new-token-0123456789,erp:erp-token-0123456789";
     let app = TestApp::accepting(&[("BRIDGE_CALLERS", callers)]);
     let none = [0; 4];

@@ -1,4 +1,4 @@
-//! Who may use whom: the arrows between the rooms of `src` point one way, and no files use each other in a circle.
+//! Dependencies: the modules of `src` depend on each other one way, and no files depend on each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, ItemMod, ItemUse, UseTree, Visibility};
 
-/// Each room with the rooms that it may use. The first six use nothing of the crate.
-const ARROWS: [(&str, &[&str]); 16] = [
+/// Each module with the modules that it may use. The first six use nothing of the crate.
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("gmt8", &[]),
     ("invisible", &[]),
     ("json", &[]),
@@ -27,8 +27,8 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("main", &["cli"]),
 ];
 
-/// Libraries that only these places may name.
-const ALONE: [(&str, &[&str]); 8] = [
+/// Libraries that only these modules may use.
+const RESTRICTED: [(&str, &[&str]); 8] = [
     ("actix_web", &["api", "server", "sandbox", "cli"]),
     ("prometheus", &["metrics.rs"]),
     ("reqwest", &["top", "cli"]),
@@ -45,7 +45,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// Every file of `src` by its path below it.
+/// Every file of `src` by its path.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let read = |path: PathBuf| {
@@ -55,16 +55,16 @@ fn sources() -> Vec<(String, String)> {
     files(&root).into_iter().map(read).collect()
 }
 
-/// A file of `src` as a module, and what it names of the others.
+/// A file of `src` as a module, and the names that it uses.
 #[derive(Default)]
 struct Module {
-    /// Where it is, from the crate's root.
+    /// The path from the crate's root.
     path: Vec<String>,
     /// The modules that it declares.
     children: BTreeSet<String>,
-    /// Every path that it names, from the crate's root, or from a library's.
+    /// The paths that it uses, from the crate's root or a library's.
     names: BTreeSet<Vec<String>>,
-    /// What it shows of other modules under its own name.
+    /// The names of other modules that it re-exports.
     shown: BTreeMap<String, Vec<String>>,
 }
 
@@ -82,7 +82,7 @@ impl Module {
         module
     }
 
-    /// A path as it stands in the code, from the crate's root or a library's; none for what is this file's own.
+    /// A path in the code, from the crate's root or a library's; `None` for names of the file itself.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let ups = path.iter().take_while(|part| *part == "super").count();
         let (base, rest) = match path.first()?.as_str() {
@@ -116,7 +116,7 @@ impl Module {
     }
 }
 
-/// What is compiled for tests alone is no part of the house.
+/// Code that is compiled only for tests does not count.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     let test = |attribute: &Attribute| {
         attribute.path().is_ident("cfg")
@@ -138,7 +138,7 @@ impl<'ast> Visit<'ast> for Module {
         }
     }
 
-    /// `pub(super)` uses nothing.
+    /// `pub(super)` is not a use.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -148,12 +148,12 @@ impl<'ast> Visit<'ast> for Module {
     }
 }
 
-/// All modules by the file that each is.
+/// All modules by file.
 fn modules() -> BTreeMap<String, Module> {
     sources().into_iter().map(|(file, code)| (file.clone(), Module::read(&file, &code))).collect()
 }
 
-/// The file that a path from the crate's root leads to, through what modules show of others.
+/// The file of a path from the crate's root, through re-exports.
 fn file_of<'a>(modules: &'a BTreeMap<String, Module>, path: &[String]) -> Option<&'a str> {
     let longest = (0..=path.len()).rev().find_map(|length| {
         let (file, module) = modules.iter().find(|(_, module)| module.path == path[..length])?;
@@ -178,7 +178,7 @@ fn uses(modules: &BTreeMap<String, Module>) -> BTreeMap<&str, BTreeSet<&str>> {
         .collect()
 }
 
-/// Every file that is reached from `start`.
+/// All files that are reachable from `start`.
 fn reached<'a>(uses: &BTreeMap<&'a str, BTreeSet<&'a str>>, start: &str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut waiting: Vec<&str> = uses[start].iter().copied().collect();
@@ -212,10 +212,10 @@ fn modules_depend_one_way() {
         if file == "lib.rs" {
             continue;
         }
-        let (_, allowed) = ARROWS
+        let (_, allowed) = ALLOWED
             .iter()
             .find(|(known, _)| *known == room(file))
-            .unwrap_or_else(|| panic!("a new room: {file}"));
+            .unwrap_or_else(|| panic!("a new module: {file}"));
         for other in used.into_iter().filter(|other| room(other) != room(file)) {
             assert!(allowed.contains(&room(other).as_str()), "{file} uses {other}");
         }
@@ -226,7 +226,7 @@ fn modules_depend_one_way() {
 #[test]
 fn libraries_are_used_only_in_their_modules() {
     for (file, module) in modules() {
-        for (library, places) in ALONE {
+        for (library, places) in RESTRICTED {
             let named = module.names.iter().any(|path| path.get(1).is_some_and(|name| name == library));
             let allowed = places.iter().any(|place| file.starts_with(place));
             assert!(!named || allowed, "{file} names {library}");

@@ -1,4 +1,4 @@
-//! `check-config --online`: each way in which a set-up can be wrong, and the cure that it is told.
+//! `check-config --online`: each kind of wrong configuration and the remedy that is reported.
 
 use std::net::TcpListener;
 use std::process::Output;
@@ -8,7 +8,7 @@ use super::support::proxy::{Proxy, Tunnel};
 use super::support::tls::TlsGateway;
 use super::support::{APP_KEY, APP_SECRET, Gateway, Move};
 
-/// The check's lines, and whether all is well.
+/// The lines of the check, and true if all checks passed.
 fn check(url: &str, more: &[(&str, &str)]) -> (String, bool) {
     let base = [("TOP_APP_KEY", APP_KEY), ("TOP_APP_SECRET", APP_SECRET), ("TOP_GATEWAY_URL", url)];
     let Output { status, stdout, .. } = run(&["check-config", "--online"], &[&base[..], more].concat());
@@ -19,7 +19,7 @@ fn check(url: &str, more: &[(&str, &str)]) -> (String, bool) {
     (lines.to_owned(), status.success())
 }
 
-/// A moment in the words of TOP, so many seconds from now.
+/// A time in TOP's format, this many seconds from now.
 fn top_time(seconds: i64) -> String {
     let moment = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
     mediation_bridge::gmt8::Gmt8::at(moment).to_string()

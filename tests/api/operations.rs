@@ -1,5 +1,5 @@
-//! The files for the one on call: Prometheus' own tool accepts them, they speak of metrics that there are, and each alert
-//! leads to what to do.
+//! The files for the operator: Prometheus' own tool accepts them, they use existing metrics, and each alert has a
+//! section in the runbook.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ const RUNBOOKS: [Runbook; 2] = [
     },
 ];
 
-/// A runbook, and what its language says at the beginning and at the end of a section.
+/// A runbook, with the texts at the start and at the end of a section in its language.
 struct Runbook {
     path: &'static str,
     wakes: &'static str,
@@ -42,8 +42,8 @@ fn judged(arguments: &[&str]) {
     assert!(done.status.success() && !said.contains("WARNING"), "{said}");
 }
 
-/// The names of metrics in a text, without what a histogram's samples have behind theirs. What a rule records has a colon
-/// in its name.
+/// The names of metrics in a text, without the suffixes of a histogram's samples. The names of recording rules have a
+/// colon.
 fn metrics(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
     let ours = words.filter(|word| {
@@ -57,7 +57,7 @@ fn metrics(text: &str) -> BTreeSet<String> {
     .collect()
 }
 
-/// The values behind `key` in the alert rules, such as every alert's name.
+/// The values of `key` in the alert rules, such as the names of all alerts.
 fn values<'a>(rules: &'a str, key: &str) -> Vec<&'a str> {
     let begins = format!("{key}: ");
     rules.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix(&begins)).collect()
@@ -74,7 +74,7 @@ fn sections(runbook: &str) -> Vec<(&str, &str)> {
     runbook.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap()).collect()
 }
 
-/// What the dashboard asks for, with the template's variables filled in.
+/// The queries of the dashboard, with the template's variables replaced.
 fn dashboard_queries() -> Vec<String> {
     fn find(value: &Value, found: &mut Vec<String>) {
         match value {

@@ -1,11 +1,11 @@
-//! The catalogue of problems as its readers get it: JSON for programs, pages in two languages for browsers.
+//! The catalogue of problems for its readers: JSON for programs, pages in two languages for browsers.
 
 use mediation_bridge::api::problem::Code;
 use strum::VariantArray;
 
 use super::support::{Reply, TestApp};
 
-/// What a browser sends.
+/// The `Accept` header of a browser.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 
 fn app() -> TestApp {
@@ -29,7 +29,7 @@ fn page(app: &TestApp, path: &str) -> String {
     reply.text()
 }
 
-/// What the page shows of a text: escaped, code in its own element.
+/// The HTML of a text: escaped, with code in its own element.
 fn shown(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let pieces = escaped.split('`').enumerate();
@@ -92,7 +92,7 @@ fn every_problem_is_explained_in_both_languages() {
                 assert!(told[member].as_str().unwrap().ends_with(stop), "{member}: {told}");
             }
         }
-        // Chinese is there as itself, not as escapes.
+        // Chinese is not escaped.
         assert!(reply.text().contains(entry.zh.title));
     }
 }
@@ -120,7 +120,7 @@ fn a_page_answers_the_five_questions_in_both_languages() {
 fn the_list_links_to_every_page() {
     let page = page(&app(), "/problems");
     for code in Code::VARIANTS.iter().copied() {
-        // Relative, so that a proxy may strip a prefix of the path.
+        // Relative, so that a proxy may strip a path prefix.
         let name = code.name();
         assert!(page.contains(&format!("<a href=\"problems/{name}\">")), "{name}");
         assert!(page.contains(&format!("<a href=\"#{name}\">")), "{name}");

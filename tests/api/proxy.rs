@@ -1,5 +1,5 @@
-//! `TOP_PROXY_URL`: calls go through a tunnel, TLS is between the bridge and the gateway, and a tunnel that is not made
-//! is proof that nothing was sent.
+//! `TOP_PROXY_URL`: calls go through a tunnel with TLS between the bridge and the gateway, and a failed tunnel proves
+//! that nothing was sent.
 
 use std::net::TcpListener;
 

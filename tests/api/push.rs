@@ -1,4 +1,4 @@
-//! An accepted push, and what it looks like on the wire.
+//! An accepted push and its call on the wire.
 
 use std::collections::BTreeSet;
 
@@ -139,7 +139,7 @@ fn connections_are_reused_and_bodies_may_be_chunked() {
     assert_eq!(gateway.calls().len(), 2);
 }
 
-/// Timestamps and times must not depend on the zone of the machine or container.
+/// Timestamps and times must not depend on the time zone of the machine or container.
 #[test]
 fn the_time_zone_of_the_machine_has_no_effect() {
     for zone in ["America/New_York", "UTC", "Asia/Shanghai", ":/nonsense"] {

@@ -1,4 +1,4 @@
-//! What TOP quotes of the bridge's credentials: no part of eight characters gets out, however it is broken or encoded.
+//! Quotations of the bridge's credentials by TOP: no part of eight characters is shown, in any encoding.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::support::{APP_KEY, APP_SECRET, LoggedScene, Move};
 
 const SESSION: &str = "6100e23ZZ1f6fc1dd5fd7Session-Key2049b54ee6fd2ae9b1cd13f00d";
-/// A part of a secret that is at least so long is blanked.
+/// The minimum length of a part of a secret that is blanked.
 const PART: usize = 8;
 
-/// Ways to write a character that leave it legible.
+/// Notations of a character that leave it legible.
 const DISGUISES: [fn(char) -> String; 13] = [
     |c| c.to_string(),
     |c| c.to_uppercase().to_string(),
@@ -34,7 +34,7 @@ const DISGUISES: [fn(char) -> String; 13] = [
 static ESCAPE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"%([0-9A-Fa-f]{2})|\\+u([0-9A-Fa-f]{4})|&#([0-9]+);|&(amp);|\\+n").unwrap());
 
-/// What a patient reader makes of a text: every disguise undone.
+/// The text with all notations decoded.
 fn plain(text: &str) -> String {
     let character = |found: &Captures| {
         let code = |group, radix| {
@@ -72,7 +72,7 @@ fn assert_hidden(secret: &str, shown: &Value) {
     }
 }
 
-/// TOP's answers that hold a text where the bridge passes texts on.
+/// Answers of TOP with a text that the bridge passes on.
 fn answers(text: &str) -> [Move; 4] {
     let text = serde_json::to_string(text).unwrap();
     [
@@ -106,7 +106,7 @@ fn observed_quotations_are_blanked() {
             assert_hidden(SESSION, &line);
         }
     }
-    // What is shorter, and what is no secret, stays.
+    // Shorter quotations and other texts are kept.
     let (reply, line) =
         scene.told(Move::error(r#""code":15,"sub_code":"isv.x","sub_msg":"6100e23 is the beginning""#));
     assert_eq!(reply.json()["top"]["sub_msg"], "6100e23 is the beginning");

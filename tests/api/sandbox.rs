@@ -1,4 +1,4 @@
-//! The simulated gateway is as strict as TOP: what it reads, checks and answers, whatever the scenario.
+//! The simulated gateway is as strict as TOP: what it reads, checks and answers, independently of scenarios.
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -56,7 +56,7 @@ fn each_common_parameter_has_its_error_codes_for_every_method() {
         (&[("sign_method", Some("hmac-sha256"))], 0),
         (&[("sign_method", Some("sha1"))], 25),
         (&[("partner_id", Some("沟通 +&=")), ("empty", Some(""))], 0),
-        // The first that fails is the answer.
+        // The first failure is the answer.
         (&[("format", Some("x")), ("app_key", None), ("sign", Some("00"))], 23),
         (&[("app_key", Some("x")), ("v", None), ("timestamp", None)], 29),
         (&[("v", None), ("timestamp", None)], 32),

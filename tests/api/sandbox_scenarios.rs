@@ -1,4 +1,4 @@
-//! What case ids make the simulated gateway do, as a caller's TCP sees it.
+//! The behaviour of the simulated gateway for case ids, as a caller's TCP connection sees it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

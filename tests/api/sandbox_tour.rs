@@ -1,4 +1,4 @@
-//! The tour: whoever pushes every case id of the sandbox, in the order of its table, sees for each what its row says.
+//! The tour: pushes every case id of the sandbox in the order of its table, and compares the result with its row.
 
 use std::thread;
 
@@ -12,13 +12,13 @@ use super::support::{BODY, Reply, TestApp};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// Longer than the slowest row, so that it is accepted; what hangs takes all of it.
+/// Longer than the slowest row, so that it is accepted. Hanging rows take all of it.
 const DEADLINE: (&str, &str) = ("BRIDGE_DEADLINE", "7s");
 
-/// Rows whose answer takes a while. The visitor looks at the next rows meanwhile.
+/// Rows whose answer takes a while. The next rows are pushed meanwhile.
 const SLOW: [&str; 4] = ["sandbox-slow-1s", "sandbox-slow-5s", "sandbox-hang", "sandbox-stalled"];
 
-/// How often the bridge calls TOP for a row, where it is not once.
+/// The number of calls to TOP for a row, if it is not one.
 const ATTEMPTS: [(&str, u64); 5] = [
     ("sandbox-flaky", 2),
     ("sandbox-clock-20m", 2),
@@ -31,7 +31,7 @@ fn bridge(sandbox: &Sandbox) -> TestApp {
     TestApp::of(&[("TOP_GATEWAY_URL", &sandbox.url()), DEADLINE])
 }
 
-/// Fails unless the caller sees what the row says, and the sandbox did what the outcome says.
+/// Fails unless the answer matches the row, and the executions in the sandbox match the outcome.
 fn assert_shown(row: &Scenario, reply: &Reply, sandbox: &Sandbox) {
     let case_id = row.case_id;
     let body = reply.json();

@@ -1,4 +1,4 @@
-//! HTTP 429, and how long to wait: what proves that nothing was executed, and what only looks so.
+//! HTTP 429 and `Retry-After`: which answers prove that nothing was executed.
 
 use std::io::Write;
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use flate2::write::{DeflateEncoder, GzEncoder};
 
 use super::support::{ACCEPTED, Move, Scene};
 
-/// What TOP may say of a push that it executed.
+/// TOP's possible answers to a push that it executed.
 fn tops_own_words() -> Vec<String> {
     let refusal = |members: &str| format!(r#"{{"error_response":{{{members}}}}}"#);
     vec![
@@ -18,7 +18,7 @@ fn tops_own_words() -> Vec<String> {
     ]
 }
 
-/// The same in XML, as TOP answers when it is asked for no format.
+/// The same in XML, TOP's format if none is requested.
 fn in_xml(json: &str) -> String {
     let name =
         if json.contains("error_response") { "error_response" } else { "mediation_result_push_response" };
@@ -43,7 +43,7 @@ fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 
 type Head = Vec<(&'static str, &'static str)>;
 
-/// The ways in which TOP's words were seen, or may be, so that they are no envelope.
+/// The observed or possible forms in which TOP's answers are not an envelope.
 #[rustfmt::skip]
 fn disguises(json: &str) -> Vec<(&'static str, Head, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
@@ -88,7 +88,7 @@ fn answer(status: u16, head: &[(&'static str, &str)], body: Vec<u8>) -> Move {
     Move::Answer(status, head.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(), body)
 }
 
-/// An answer whose head is written as it stands here.
+/// An answer with exactly this head.
 fn raw(head: &str, body: &[u8]) -> Move {
     Move::Bytes([format!("HTTP/1.1 429 X\r\n{head}\r\n").as_bytes(), body].concat())
 }

@@ -1,4 +1,4 @@
-//! What the bridge refuses before it calls TOP: everything at once, with its place.
+//! Requests that the bridge refuses before it calls TOP: all violations at once, with their locations.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::support::{BODY, Gateway, Move, Reply, TestApp};
 
-/// The places and codes of a reply's `errors`.
+/// The locations and codes of a reply's `errors`.
 fn errors(reply: &Reply) -> BTreeSet<(String, String)> {
     let body = reply.problem("validation_failed");
     assert_eq!(reply.status, 422);
@@ -113,7 +113,7 @@ fn all_violations_are_reported_at_once() {
     ];
     let found = errors(&reply);
     let missing: Vec<_> = set(&expected).difference(&found).cloned().collect();
-    // A telephone number that is too short is not also told that it lacks digits.
+    // A telephone number that is too short has no second violation for its number of digits.
     assert_eq!(missing, [("/mediator_phone".to_owned(), "bad_format".to_owned())]);
     assert_eq!(found.len(), expected.len() - 1);
 }

@@ -1,4 +1,4 @@
-//! A gateway that flips between moods, and keeps the truth about what it executed and what it said.
+//! A gateway that switches between faults at random and records what it executed and answered.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -59,12 +59,12 @@ struct State {
     over: AtomicBool,
     connections: AtomicUsize,
     calls: Mutex<HashMap<String, Vec<Answered>>>,
-    /// What it has not said yet: it says everything once before it draws.
+    /// The answers not given yet: each is given once before any is drawn.
     unsaid: Mutex<Vec<&'static GatewayAnswer>>,
     open: Mutex<Vec<TcpStream>>,
 }
 
-/// What the gateway did with one call.
+/// The gateway's record of one call.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
     pub(crate) saying: &'static str,
@@ -74,7 +74,7 @@ pub(crate) struct Answered {
     pub(crate) may_be_called_again: bool,
 }
 
-/// A small generator: the same seed, the same numbers.
+/// A small random generator: the same seed gives the same numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -85,7 +85,7 @@ impl Default for Random {
 }
 
 impl Random {
-    /// A generator of its own for `what`.
+    /// An independent generator for `what`.
     fn of(seed: u64, what: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         (seed, what).hash(&mut hasher);
@@ -102,7 +102,7 @@ impl Random {
 }
 
 impl Flipping {
-    /// Starts it on a port of its own, which it keeps while it is not there.
+    /// Starts on a port that it keeps while it refuses connections.
     pub(crate) fn start(seed: u64) -> Self {
         let listener = listen("127.0.0.1:0".parse().unwrap());
         let address = listener.local_addr().unwrap();
@@ -122,12 +122,12 @@ impl Flipping {
         Self { address, state, thread: Some(thread) }
     }
 
-    /// What it did with the calls of each case, in their order.
+    /// The record of the calls of each case, in order.
     pub(crate) fn calls(&self) -> HashMap<String, Vec<Answered>> {
         self.state.calls.lock().unwrap().clone()
     }
 
-    /// Whether it has said everything that there is to say.
+    /// True if every answer was given.
     pub(crate) fn has_said_all(&self) -> bool {
         self.state.unsaid.lock().unwrap().is_empty()
     }
@@ -166,7 +166,7 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
             for socket in state.open.lock().unwrap().drain(..) {
                 let _ = socket.shutdown(std::net::Shutdown::Both);
             }
-            // Long enough, now and then, that a push spends all its attempts.
+            // Sometimes long enough that a push uses all its attempts.
             thread::sleep(
                 until.saturating_duration_since(Instant::now())
                     + Duration::from_millis(random.below(200) as u64),
@@ -182,7 +182,7 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
                     let state = Arc::clone(state);
                     thread::spawn(move || serve(&socket, &state));
                 }
-                // The listener does not block so that moods can change.
+                // The listener does not block, so that the fault can change.
                 Err(_) => thread::sleep(Duration::from_millis(1)),
             }
         }
@@ -208,7 +208,7 @@ fn serve(mut socket: &TcpStream, state: &State) {
 }
 
 impl State {
-    /// Executes the push or not, keeps what it did, and says what to answer.
+    /// Executes the push or not, records it, and returns the answer.
     fn answer(&self, fault: Fault, call: &Call) -> Move {
         let case = call.req()["mediation_case_id"].as_str().unwrap().to_owned();
         let mut calls = self.calls.lock().unwrap();
@@ -254,7 +254,7 @@ impl State {
     }
 }
 
-/// Code 31 for a timestamp that is off, and now and then for one that is not; its `Date` is right, wrong or missing.
+/// Code 31 for a timestamp that is off, and sometimes for a correct one. Its `Date` is right, wrong or missing.
 fn refused_timestamp(call: &Call, random: &mut Random) -> Option<Move> {
     let civil: jiff::civil::DateTime = call.form["timestamp"].parse().unwrap();
     let stamp = jiff::tz::Offset::constant(8).to_timestamp(civil).unwrap().as_second();

@@ -1,5 +1,5 @@
-//! What a gateway of moods says of a push, and whether it has executed it: everything that TOP, or something before it, is
-//! known to say.
+//! The answers of a gateway to a push, and whether it has executed the push: everything that TOP, or a proxy before it,
+//! is known to answer.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::ACCEPTED;
 use super::gateway::Move;
 
-/// Whether a push is executed that is answered so.
+/// Whether a push with this answer was executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Executes {
     Always,
@@ -15,7 +15,7 @@ pub(crate) enum Executes {
     Never,
 }
 
-/// What an answer decides, for whoever reads it rightly.
+/// The decision in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decides {
     Accepted,
@@ -23,7 +23,7 @@ pub(crate) enum Decides {
     Nothing,
 }
 
-/// One way to answer a push.
+/// One answer to a push.
 #[derive(Debug, Clone)]
 pub(crate) struct GatewayAnswer {
     pub(crate) name: String,
@@ -31,7 +31,7 @@ pub(crate) struct GatewayAnswer {
     pub(crate) decides: Decides,
     /// Whether the bridge may call again by itself.
     pub(crate) may_be_called_again: bool,
-    /// How often it is said, beside the others.
+    /// How often it is drawn, relative to the others.
     weight: usize,
     pub(crate) answer: Move,
 }
@@ -59,7 +59,7 @@ pub(crate) fn weights() -> usize {
     *WEIGHTS
 }
 
-/// A refusal of the timestamp, under a `Date` so many seconds ahead.
+/// A refusal of the timestamp with a `Date` header that is this many seconds ahead.
 pub(crate) fn wrong_time(ahead: Option<i64>) -> Move {
     let date = ahead.map(|ahead| {
         let apart = Duration::from_secs(ahead.unsigned_abs());
@@ -78,7 +78,7 @@ fn with_status(status: u16, body: impl Into<Vec<u8>>) -> Move {
     Move::Answer(status, Vec::new(), body.into())
 }
 
-/// TOP's yes and no, in the forms that both were seen in.
+/// TOP's acceptances and refusals, in all observed forms.
 fn decisions() -> Vec<GatewayAnswer> {
     let yes = |name: &str, weight, answer| {
         let saying = saying(name, Executes::Always, answer);
@@ -118,7 +118,7 @@ fn decisions() -> Vec<GatewayAnswer> {
     ]
 }
 
-/// What proves that nothing was executed.
+/// Answers that prove that nothing was executed.
 fn proofs() -> Vec<GatewayAnswer> {
     let proof = |name: &str, answer| saying(name, Executes::Never, answer);
     let again = |name: &str, answer| GatewayAnswer { may_be_called_again: true, ..proof(name, answer) };
@@ -195,7 +195,7 @@ fn contradictions() -> Vec<GatewayAnswer> {
     .into()
 }
 
-/// TOP's own words that are no envelope, under statuses that might be taken for more than they are.
+/// TOP's answers in forms that are not an envelope, with statuses that could be misread.
 fn disguised() -> Vec<GatewayAnswer> {
     let gzip = |body: &str| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -228,7 +228,7 @@ fn disguised() -> Vec<GatewayAnswer> {
     bodies.into_iter().flat_map(each).map(|saying| GatewayAnswer { weight: 2, ..saying }).collect()
 }
 
-/// What firewalls and proxies answer when they have passed a push on, or have not.
+/// Answers of firewalls and proxies, which may have forwarded the push.
 fn pages() -> Vec<GatewayAnswer> {
     let page = |status: u16| (status.to_string(), with_status(status, "<html>no</html>"));
     let location = vec![("Location", "/router/rest".to_owned())];
@@ -270,7 +270,7 @@ fn cut() -> Vec<GatewayAnswer> {
             add("closed", length, Move::Bytes);
             add("reset", length, Move::Abort);
         }
-        // Only here and there: it takes the whole deadline.
+        // Only in some places, because it takes the whole deadline.
         add("silent", bytes.len() - 1, Move::Stall);
     }
     all
