@@ -1,6 +1,6 @@
 //! Micro-benchmarks of the parts of a push that do not wait: `cargo bench --bench parts`.
 //!
-//! Each part has the example of the README and one with the longest content that is allowed, 30 kB of Chinese.
+//! Each part runs with the example of the README and with the longest valid content, 30 kB of Chinese.
 
 #![expect(clippy::expect_used, reason = "a part that cannot be set up has nothing to be measured")]
 
@@ -28,7 +28,7 @@ const TIME: &str = "2025-11-16T16:00:00Z";
 const SAID: &str = "双方经调解达成一致意见。";
 const SECRET: &str = "helloworldhelloworldhelloworld00";
 
-/// A result by the size of its body.
+/// The results, named by the size of the body.
 fn results() -> [(&'static str, MediationResult); 2] {
     let result = |content: String| MediationResult {
         work_number: WorkNumber::parse("123123".to_owned()).ok(),
@@ -53,7 +53,7 @@ fn parameters(method: SignMethod, req: &str) -> [(&'static str, &str); 7] {
     ]
 }
 
-/// From the result to the form that is sent.
+/// From the result to the signed form.
 fn form(criterion: &mut Criterion) {
     let case_id = CaseId::parse(CASE_ID).expect("a sound case");
     for (name, result) in results() {
@@ -87,7 +87,7 @@ fn form(criterion: &mut Criterion) {
     });
 }
 
-/// The line in the log, as in the process: through its queue, to a file that takes everything.
+/// The log line as in the process: through the queue to a file that accepts everything.
 fn line(criterion: &mut Criterion) {
     let filter = LogFilter(Targets::new().with_default(LevelFilter::INFO));
     let nowhere = File::options().write(true).open("/dev/null").expect("/dev/null");

@@ -4,10 +4,9 @@
 //! In reading order: [`SCENARIOS`] maps case ids to behaviour. `gateway` turns a request into a response, `parameters`
 //! parses it, `checks` holds the checks of all methods, and `push` the method with scenarios. `memory` holds the state
 //! between calls. `answer` formats TOP's answers, and `reply` sends these or other replies.
-//! else may come back, on the wire.
+//!
 //! It uses only the vocabulary of `top` and nothing of the bridge, so that it works with any TOP client. A further
 //! method needs a variant of `gateway`'s `Simulated` and, if it is longer than a line, a file like `push`.
-//! is a variant of `gateway`'s `Simulated` and, where it is more than a line, a file like `push`.
 
 mod answer;
 mod checks;

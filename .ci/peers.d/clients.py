@@ -1,4 +1,4 @@
-"""Holds the clients to copy, push.py, push.mjs and Push.java, to what really happened.
+"""Compares the results of the clients to copy, push.py, push.mjs and Push.java, with what really happened.
 
 Each client pushes many times, through a proxy and a bridge, to a gateway that misbehaves and keeps a record. The proxy
 now and then answers in the bridge's place: before, after or while the bridge has the push. Every conclusion is compared
@@ -59,7 +59,7 @@ class Push:
         self.conclusion = line["outcome"], line["tries"], line["code"]
 
     def judge(self, tried, executed, refused):
-        """What of the conclusion contradicts the gateway's record or what the proxy saw."""
+        """Returns what in the conclusion contradicts the gateway's record or what the proxy saw."""
         if not self.conclusion or self.timeout == LONG and not tried:
             return "no conclusion, or none that a request led to"
         outcome = self.conclusion[0]
@@ -94,7 +94,7 @@ class Push:
 
 @contextlib.contextmanager
 def running_bridge(binary, gateway):
-    """Yields the bridge's port. The bridge must end well, too."""
+    """Yields the bridge's port. The bridge must also exit with 0."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TOP_", "BRIDGE_"))} | {
@@ -133,7 +133,7 @@ def make_pushes(pushes, clients, url, folder, source):
 
 
 def report(pushes, proxy, gateway):
-    """Prints what came of the pushes, and returns what is wrong."""
+    """Prints the outcomes of the pushes, and returns the errors."""
     failures = []
     print(f"{'client':10} {'time-out':>8} {'pushes':>6}", *(f"{outcome:>12}" for outcome in OUTCOMES), " tries  wrong")
     for client, timeout in dict.fromkeys((push.client, push.timeout) for push in pushes):

@@ -1,4 +1,4 @@
-"""A TOP gateway that misbehaves, and its record of the calls that executed a push."""
+"""A faulty TOP gateway with a record of the calls that executed a push."""
 
 import collections
 import json
@@ -21,7 +21,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def send(self, status, body=b"", media_type="application/json", missing=0, **headers):
-        """Answers. The last `missing` bytes do not come, and the connection ends."""
+        """Answers. The last `missing` bytes are not sent, and the connection is closed."""
         self.send_response(status)
         for name, value in {"Content-Type": media_type, "Content-Length": len(body), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
@@ -56,7 +56,7 @@ ACCEPTED = {"alibaba_jym_servicecenter_mediation_result_push_response":
 BANNED = refusal(7, "accesscontrol.limited-by-api-access-count", "This ban will last for 1 more seconds")
 NOT_CONNECTED = refusal(15, "isp.http-connection-refuse")
 TIMED_OUT = refusal(15, "isp.remote-service-timeout")
-# What a call can come to: how often where the case does not decide it, and the answer. "Slowly" takes longer than the
+# The results of a call: the frequency if the case does not decide it, and the answer. "Slowly" takes longer than the
 # client's shorter time-out.
 MOVES = {
     "execute": (26, ACCEPTED), "execute slowly": (10, ACCEPTED),
@@ -68,7 +68,8 @@ MOVES = {
 }
 IN_SILENCE = [move for move in MOVES if move.startswith("execute,")]
 UNDECIDED = ["execute, then hang", "execute, then reset", "time out", "reset", "not connected"]
-# How a case fares. Chance alone seldom leads to what matters most: a doubt, then proofs of not executed.
+# The fixed sequences for cases. Chance alone seldom leads to the most important one: a doubt,
+# then proofs of not executed.
 MOODS = {"any": 60, "never connected": 12, "executed in silence, then never connected": 16, "never decided": 12}
 
 

@@ -23,7 +23,7 @@ numbers = itertools.count()
 
 
 def send(path, expected, allowed=True, body=None, **headers):
-    """What is wrong with the answer, in a line each. `allowed`: the request is one that the document allows."""
+    """The errors of the answer, one per line. `allowed`: the request is one that the document allows."""
     headers = {name.replace("_", "-"): value for name, value in headers.items()} | {"X-Request-Id": f"prism-{next(numbers)}"}
     request = urllib.request.Request(proxy + path, body and json.dumps(body).encode(), headers)
     try:
@@ -45,7 +45,7 @@ def push(case, expected, body=FULL, allowed=True, **headers):
 
 
 table = re.findall(r"^\| `(sandbox-[a-z0-9-]+)` \| `(\w+)` \|", Path(guide).read_text(), re.M)
-# Bans come last: they last. Cases with a clock of their own come alone: the bridge learns one clock.
+# Bans come last, because they apply to later pushes. Cases with another clock run alone, because the bridge has one.
 lasting = [row for row in table if "-ban-" in row[0]]
 alone = [row for row in table if "clock" in row[0]]
 with ThreadPoolExecutor(8) as pool:

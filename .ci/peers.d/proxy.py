@@ -1,4 +1,4 @@
-"""A proxy between clients and bridges that now and then answers in the bridge's place, and keeps what it saw."""
+"""A proxy between clients and bridges that sometimes answers instead of the bridge, and records what it saw."""
 
 import collections
 import http.client
@@ -12,7 +12,7 @@ from gateway import serve
 
 PROBLEM = "application/problem+json"
 NOT_EXECUTED = b'{"code": "overloaded", "outcome": "not_executed", "retryable": false}'
-# Answers that are none of the bridge, whatever they seem to say about the push.
+# Answers that are not from the bridge, whatever they seem to say about the push.
 FOREIGN = [
     dict(status=502, body=b"<html>502 Bad Gateway</html>", media_type="text/html"),
     dict(status=400, media_type="text/html"),
@@ -29,7 +29,7 @@ FOREIGN = [
     dict(status=503, body=NOT_EXECUTED + b" " * 9, media_type=PROBLEM, missing=9),
     dict(status=503, body=NOT_EXECUTED.replace(b"code", b"name"), media_type=PROBLEM),
 ]
-# Who answers a try: the bridge, the proxy (before, after or while the bridge has the push), or nobody.
+# What answers a try: the bridge, the proxy (before, after or while the bridge has the push), or nothing.
 MOVES = {"bridge": 76, "before": 6, "after": 10, "meanwhile": 5, "reset": 3}
 
 

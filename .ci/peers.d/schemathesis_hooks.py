@@ -1,4 +1,4 @@
-"""Teaches Schemathesis the two rules of the bridge that no schema can say."""
+"""Teaches Schemathesis the two rules of the bridge that a schema cannot express."""
 
 import re
 import uuid
@@ -15,14 +15,14 @@ first_request = {}
 
 @schemathesis.hook
 def filter_case(context, case):
-    """A header that serves tracing alone is ignored, not refused, where it is not in its form."""
+    """A header that is only for tracing is ignored, not refused, if it is invalid."""
     headers = case.headers or {}
     return all(re.fullmatch(form, str(headers[name])) for name, form in IGNORED_UNLESS.items() if name in headers)
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """An Idempotency-Key belongs to one request: one that came before with another is replaced by a new one."""
+    """An Idempotency-Key belongs to one request: a key that was used with another request is replaced by a new one."""
     key = (case.headers or {}).get(KEY)
     if isinstance(key, str) and key:
         request = repr((case.path_parameters, case.body))

@@ -1,1 +1,1 @@
-"""What benches/side_by_side is made of."""
+"""The parts of benches/side_by_side."""

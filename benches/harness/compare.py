@@ -1,4 +1,4 @@
-"""CPU time per accepted push, the bridge beside nginx and a Go service in one run."""
+"""CPU time per accepted push, the bridge compared with nginx and a Go service in one run."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ TARGETS = [targets.NGINX, targets.GO, targets.BRIDGE, targets.QUIET, targets.KEY
 
 
 def run(bench, options):
-    """Every target in every repetition, in turned order every other time; medians."""
+    """Every target in every repetition, in reversed order every other time; medians."""
     targets.check_all(TARGETS, bench)
     samples = {target.name: [] for target in TARGETS}
     for target in targets.in_turns(TARGETS, options.repetitions):
@@ -44,7 +44,7 @@ def measure(target, bench, options):
 
 
 def check_log(target, process, pushes):
-    """Exits if a target that logs did not write one line a push."""
+    """Exits if a target that logs did not write one line per push."""
     time.sleep(0.2)
     if target in (targets.GO, targets.BRIDGE, targets.KEYED) and process.lines < pushes:
         raise SystemExit(f"{target.name} wrote {process.lines} lines for {pushes} pushes, so there is no figure")

@@ -1,4 +1,4 @@
-"""What fits no other table: start, idle memory, size, and latency at a constant rate."""
+"""Further figures: start, idle memory, size, and latency at a constant rate."""
 
 import os
 import statistics
@@ -10,7 +10,7 @@ TARGETS = [targets.NGINX, targets.GO, targets.BRIDGE]
 
 
 def run(bench, options):
-    """Starts each target often, then paces it; medians. What is above nginx is taken within one repetition."""
+    """Starts each target several times, then loads it at a constant rate; medians. nginx is subtracted per repetition."""
     targets.check_all(TARGETS, bench)
     starts = {target.name: [] for target in TARGETS}
     paced = {target.name: [] for target in TARGETS}
@@ -36,14 +36,14 @@ def run(bench, options):
 
 
 def start(target, bench, gateway):
-    """Milliseconds until /livez answers, and the memory a little later."""
+    """The milliseconds until /livez answers, and the memory a little later."""
     with targets.running(target, bench, gateway) as (process, _, seconds):
         time.sleep(0.2)
         return seconds * 1000, process.memory_kb("VmRSS")
 
 
 def row(target, bench, starts, paced):
-    """A target's medians."""
+    """The medians of a target."""
     mine, nginx = paced[target.name], paced[targets.NGINX.name]
     figures = {"target": target.name, "binary_bytes": size(target, bench)}
     figures["start_ms"], figures["idle_kb"] = (statistics.median(column) for column in zip(*starts))
@@ -55,6 +55,6 @@ def row(target, bench, starts, paced):
 
 
 def size(target, bench):
-    """Bytes of the program."""
+    """The size of the program in bytes."""
     program = machine.find("nginx") if target is targets.NGINX else target.command(bench)[0]
     return os.path.getsize(os.path.realpath(program))

@@ -1,4 +1,4 @@
-"""How the bridge's cost grows: with pushes in flight, with the size of a push, with TLS, with a second worker."""
+"""The growth of the bridge's cost: with pushes in flight, with the size of a push, with TLS, with a second worker."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ IN_FLIGHT = [1, 64, 512, 5000]
 
 @dataclasses.dataclass
 class Case:
-    """One row."""
+    """A row of the results."""
     in_flight: int
     body: str = "300 B"
     tls: bool = False
@@ -21,7 +21,7 @@ class Case:
 
     @property
     def delay(self):
-        """How long the gateway waits, in seconds: so that about 10,000 small or 1,500 large pushes pass a second."""
+        """The seconds that the gateway waits, so that about 10,000 small or 1,500 large pushes pass a second."""
         rate = 1500 if self.body == "30 kB" else 10_000
         return self.in_flight / rate if self.in_flight > 64 else 0
 
@@ -62,7 +62,7 @@ def run(bench, options):
 def measure(case, bench, options, secure, more):
     """Loads the bridge until its traffic is even, then counts CPU and pushes for a while."""
     request = targets.Request(push.LARGE if case.body == "30 kB" else push.SMALL)
-    # With two workers on a machine with two cores, the bridge shares one with everything else.
+    # With two workers on a machine with two cores, the bridge shares one with all other processes.
     bench = dataclasses.replace(bench, workers=case.workers)
     settle = 2 * case.delay + 3
     service = targets.rust(request=request, BRIDGE_WORKERS=str(case.workers), **PATIENCE)
@@ -83,7 +83,7 @@ def measure(case, bench, options, secure, more):
 
 
 def count(process, counters, seconds):
-    """What passed within some seconds, by the gateway's own count, and the CPU time that it took."""
+    """The pushes within some seconds, counted by the gateway, and the CPU time that they took."""
     begun, before, first = time.monotonic(), process.cpu_seconds(), load.stats(counters)
     time.sleep(seconds)
     used, last, ended = process.cpu_seconds() - before, load.stats(counters), time.monotonic()

@@ -11,7 +11,7 @@ SCRIPT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 
 class Wrk:
-    """wrk at work. Use it in a `with` block."""
+    """A running wrk. Use it in a `with` block."""
 
     def __init__(self, bench, port, request, connections, seconds):
         self.log = tempfile.TemporaryFile("w+", dir=bench.scratch)
@@ -67,12 +67,12 @@ def pace(bench, port, request, rate, seconds):
 
 
 def stats(counters):
-    """The gateway's counters; its peak begins anew."""
+    """The gateway's counters; its peak is reset."""
     return json.loads(push.ask(counters, "GET", "/stats")[1])
 
 
 def body_file(bench, content):
-    """A scratch file with the content."""
+    """A temporary file with the content."""
     with tempfile.NamedTemporaryFile(dir=bench.scratch, delete=False) as file:
         file.write(content)
     return file.name

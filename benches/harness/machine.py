@@ -1,4 +1,4 @@
-"""The machine: whether it can run the benchmark, and what it is."""
+"""The machine: checks that it can run the benchmark, and describes it."""
 
 import datetime
 import os
@@ -18,7 +18,7 @@ def find(tool):
 
 
 def require(tools, bridge):
-    """Exits with what to do about it where a tool, the bridge or a core is missing."""
+    """Exits with a remedy if a tool, the bridge or a core is missing."""
     missing = [PACKAGES[tool] for tool in tools if not find(tool)]
     if missing:
         sys.exit(f"Missing here; on Debian or Ubuntu install it with: sudo apt-get install {' '.join(missing)}")
@@ -29,7 +29,7 @@ def require(tools, bridge):
 
 
 def busy_percent():
-    """How much of the processors others use just now; says so where it is enough to spoil figures."""
+    """The share of the processors that other processes use now, with a warning if it distorts figures."""
     def ticks():
         with open("/proc/stat", encoding="ascii") as lines:
             numbers = [int(number) for number in lines.readline().split()[1:9]]
@@ -45,7 +45,7 @@ def busy_percent():
 
 
 def raise_file_limit(wanted):
-    """Allows this process and its children so many open files, as far as that is permitted."""
+    """Allows this process and its children this many open files, as far as that is permitted."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -54,7 +54,7 @@ def raise_file_limit(wanted):
 
 
 def describe(bridge):
-    """What figures from this machine have to be read with."""
+    """The description of the machine for readers of the figures."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
@@ -68,13 +68,13 @@ def describe(bridge):
 
 
 def cpu_model():
-    """The processor's name."""
+    """The name of the processor."""
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 
 
 def first_line(command):
-    """What a tool says about its version."""
+    """The version of a tool."""
     said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
     return said.splitlines()[0].split(" Copyright")[0].strip() if said else "unknown"

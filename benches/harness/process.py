@@ -1,4 +1,4 @@
-"""Processes that are pinned to cores, die with the benchmark, and tell exactly what they used."""
+"""Processes that are pinned to cores, die with the benchmark, and report exactly what they used."""
 
 import ctypes
 import os
@@ -84,7 +84,7 @@ class Process:
 
 
 def free_port():
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -28,7 +28,7 @@ LARGE = body(9950)
 
 
 def signed_form():
-    """The call that a bridge makes of SMALL: what nginx, which can only pass things on, is sent."""
+    """The call that a bridge makes of SMALL: the request for nginx, which can only forward it."""
     req = {"mediation_case_id": CASE, **json.loads(SMALL), "completed_time": "2025-11-17 00:00:00"}
     now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
     parameters = {
@@ -42,7 +42,7 @@ def signed_form():
 
 
 def ask(port, method, path, sent=None, headers=None):
-    """One request; the answer's status and text."""
+    """Sends one request and returns the status and text of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, sent, headers or {})

@@ -1,4 +1,4 @@
-"""Results: as JSON beside the sources, and as one Markdown table on standard output."""
+"""Results: as JSON next to the sources, and as one Markdown table on standard output."""
 
 import json
 import os
@@ -16,7 +16,7 @@ def save(mode, machine, options, rows):
 
 
 def table(columns, rows):
-    """Prints a Markdown table: `columns` are pairs of heading and what makes a row's cell; all but text right-aligned."""
+    """Prints a Markdown table: `columns` are pairs of a heading and a function for the cell of a row; all but text right-aligned."""
     print("| " + " | ".join(heading for heading, _ in columns) + " |")
     print("| --- |" + " ---: |" * (len(columns) - 1))
     for row in rows:
@@ -24,5 +24,5 @@ def table(columns, rows):
 
 
 def number(value, digits=1):
-    """A number for people, or a dash where there is none."""
+    """A number for people, or a dash if there is none."""
     return "–" if value is None else f"{value:,.{digits}f}"

@@ -1,4 +1,4 @@
-"""What is measured: how each target is started, and what it is sent."""
+"""The targets of the benchmark: how to start each of them, and its requests."""
 
 import contextlib
 import dataclasses
@@ -42,7 +42,7 @@ http {{
 
 @dataclasses.dataclass
 class Request:
-    """What a target is sent."""
+    """The requests for a target."""
     body: bytes
     path: str = push.PATH
     content_type: str = "application/json"
@@ -50,7 +50,7 @@ class Request:
     keyed: bool = False
 
     def headers(self, key=None):
-        """Its headers, for one push."""
+        """The headers for one push."""
         headers = {"Content-Type": self.content_type}
         if self.token:
             headers["Authorization"] = "Bearer " + self.token
@@ -59,7 +59,7 @@ class Request:
 
 @dataclasses.dataclass
 class Bench:
-    """What all targets share: the programs, a place for scratch files, the cores that may be used."""
+    """What all targets share: the programs, a folder for temporary files, the cores that may be used."""
     bridge: str
     peers: str
     scratch: str
@@ -78,7 +78,7 @@ class Bench:
 
     @contextlib.contextmanager
     def gateway(self, *options):
-        """The cheap gateway of the Go program; gives its port and the port of its counters."""
+        """The fast gateway of the Go program; returns its port and the port of its counters."""
         port, counters = free_port(), free_port()
         addresses = ["-bind", f"127.0.0.1:{port}", "-stats", f"127.0.0.1:{counters}"]
         with Process([self.peers, "gateway", *addresses, *options], self.other_cores) as process:
@@ -130,7 +130,7 @@ class Nginx:
 
 
 def rust(name="bridge", request=None, **settings):
-    """Our bridge, in one of its forms."""
+    """A variant of the bridge."""
     return Service(name, lambda bench: [bench.bridge, "serve"], request or Request(push.SMALL), **settings)
 
 
@@ -143,7 +143,7 @@ KEYED = rust("bridge, Idempotency-Key on every push", Request(push.SMALL, keyed=
 
 @contextlib.contextmanager
 def running(target, bench, gateway, **more):
-    """The target, started in front of a gateway and ready; gives the process, its port and its start time."""
+    """The target, started in front of a gateway and ready; returns the process, its port and its start time."""
     port = free_port()
     with target.start(bench, port, gateway, **more) as process:
         seconds = process.wait_ready(port)

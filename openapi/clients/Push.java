@@ -9,7 +9,7 @@ import java.util.concurrent.*;
 import java.util.regex.*;
 
 /**
- * Pushes the result of a mediation through the mediation-bridge, retries where that helps, and tells the outcome.
+ * Pushes the result of a mediation through the mediation-bridge, retries if this helps, and reports the outcome.
  *
  * <pre>java Push.java BASE_URL CASE_ID JSON_FILE [--token T] [--key K] [--timeout SECONDS] [--give-up SECONDS]</pre>
  *
@@ -26,7 +26,7 @@ public final class Push {
     private static final List<String> OUTCOMES = List.of("accepted", "rejected", "not_executed", "unknown");
     private static final double MAX_PAUSE = 60;
 
-    // HTTP/1.1, without the offer of an upgrade. No redirect is followed: what it leads to is not the bridge.
+    // HTTP/1.1, without the offer of an upgrade. No redirect is followed: its target is not the bridge.
     private final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
     /**
@@ -54,12 +54,12 @@ public final class Push {
         double pause = 1;
         for (int tries = 1;; tries++) {
             Answer answer = attempt(request, timeout);
-            // Only TOP's decision ends a doubt: a later not_executed tells nothing about the tries before it.
+            // Only TOP's decision ends a doubt: a later not_executed covers only its own try.
             doubt |= answer.doubt;
             if (answer.outcome.equals("accepted") || answer.outcome.equals("rejected")) {
                 return new Conclusion(answer.outcome, tries, answer.code);
             }
-            // The jitter keeps callers that failed together from coming back together.
+            // The jitter keeps callers that failed together from retrying together.
             double jittered = pause * ThreadLocalRandom.current().nextDouble(0.5, 1);
             double wait = answer.retryAfter > 0 ? answer.retryAfter : jittered;
             if (!answer.retryable || (System.nanoTime() - start) / 1e9 + wait > giveUp) {

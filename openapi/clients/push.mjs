@@ -1,9 +1,9 @@
-// Pushes the result of a mediation through the mediation-bridge, retries where that helps, and tells the outcome.
+// Pushes the result of a mediation through the mediation-bridge, retries if this helps, and reports the outcome.
 //
 //     node push.mjs BASE_URL CASE_ID JSON_FILE [--token T] [--key K] [--timeout SECONDS] [--give-up SECONDS]
 //
 // Prints one line of JSON, {"outcome": ..., "tries": ..., "code": ...}, and exits 0 accepted, 1 rejected, 2 not
-// executed (proven, over all tries), 3 unknown, 64 wrong command line. Where the line is missing, the outcome is unknown.
+// executed (proven, over all tries), 3 unknown, 64 wrong command line. If the line is missing, the outcome is unknown.
 // Copy this file into your service and call `push`. Node.js 20, no packages.
 
 import { randomUUID } from "node:crypto";
@@ -36,10 +36,10 @@ export async function push(baseUrl, caseId, body, { token, key = randomUUID(), t
   for (let tries = 1, doubt = false, pause = 1; ; tries++, pause = Math.min(2 * pause, MAX_PAUSE)) {
     const { answer, retryAfter } = await attempt(url, headers, body, timeout);
     const { outcome, code } = answer;
-    // Only TOP's decision ends a doubt: a later not_executed tells nothing about the tries before it.
+    // Only TOP's decision ends a doubt: a later not_executed covers only its own try.
     doubt ||= outcome === "unknown" || "prior_outcome" in answer;
     if (outcome === "accepted" || outcome === "rejected") return { outcome, tries, code };
-    // The jitter keeps callers that failed together from coming back together.
+    // The jitter keeps callers that failed together from retrying together.
     const wait = 1000 * (retryAfter || pause * (0.5 + Math.random() / 2));
     if (answer.retryable !== true || performance.now() + wait > end) {
       return { outcome: doubt ? "unknown" : "not_executed", tries, code };
@@ -52,7 +52,7 @@ export async function push(baseUrl, caseId, body, { token, key = randomUUID(), t
 async function attempt(url, headers, body, timeout) {
   let retryAfter = 0;
   try {
-    // The signal limits the whole try. A redirect is not followed: what it leads to is not the bridge.
+    // The signal limits the whole try. A redirect is not followed: its target is not the bridge.
     const signal = AbortSignal.timeout(Math.ceil(timeout * 1000));
     const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
     const seconds = response.headers.get("Retry-After") ?? "";
@@ -68,7 +68,7 @@ async function attempt(url, headers, body, timeout) {
     }
     console.warn(`status ${response.status} does not come from the bridge`);
   } catch (error) {
-    // Whatever failed, the push may have arrived.
+    // After any failure the push may have arrived.
     console.warn(`no answer of the bridge: ${error.cause?.code ?? error.message}`);
   }
   return { answer: NO_ANSWER, retryAfter };
@@ -85,7 +85,7 @@ async function main() {
     const giveUp = Number(values["give-up"] ?? 120);
     if (!(timeout > 0 && timeout < 1e6 && giveUp >= 0 && giveUp < 1e6)) throw new Error("SECONDS is out of range");
     const conclusion = await push(baseUrl, caseId, readFileSync(file), { ...values, timeout, giveUp });
-    // Exits at once: a connection that is kept alive would hold the process.
+    // Exits at once: a kept-alive connection would keep the process running.
     process.stdout.write(`${JSON.stringify(conclusion)}\n`, () => process.exit(OUTCOMES.indexOf(conclusion.outcome)));
   } catch (error) {
     const usage = "BASE_URL CASE_ID JSON_FILE [--token T] [--key K] [--timeout SECONDS] [--give-up SECONDS]";

@@ -1,9 +1,9 @@
-"""Pushes the result of a mediation through the mediation-bridge, retries where that helps, and tells the outcome.
+"""Pushes the result of a mediation through the mediation-bridge, retries if this helps, and reports the outcome.
 
     push.py BASE_URL CASE_ID JSON_FILE [--token T] [--key K] [--timeout SECONDS] [--give-up SECONDS]
 
 Prints one line of JSON, {"outcome": ..., "tries": ..., "code": ...}, and exits 0 accepted, 1 rejected, 2 not executed
-(proven, over all tries), 3 unknown, 64 wrong command line. Where the line is missing, the outcome is unknown.
+(proven, over all tries), 3 unknown, 64 wrong command line. If the line is missing, the outcome is unknown.
 Copy this file into your service and call `push`. Python 3.8, standard library only.
 """
 
@@ -48,11 +48,11 @@ def push(base_url, case_id, body, token=None, key=None, timeout=15, give_up=120)
         tries += 1
         answer, retry_after = attempt(url, headers, body, timeout)
         outcome, code = answer["outcome"], answer["code"]
-        # Only TOP's decision ends a doubt: a later not_executed tells nothing about the tries before it.
+        # Only TOP's decision ends a doubt: a later not_executed covers only its own try.
         doubt = doubt or outcome == "unknown" or "prior_outcome" in answer
         if outcome in ("accepted", "rejected"):
             return outcome, tries, code
-        # The jitter keeps callers that failed together from coming back together.
+        # The jitter keeps callers that failed together from retrying together.
         wait = retry_after or pause * random.uniform(0.5, 1)
         if answer.get("retryable") is not True or time.monotonic() + wait > end:
             return "unknown" if doubt else "not_executed", tries, code

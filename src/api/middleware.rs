@@ -169,7 +169,7 @@ impl ResponseError for Panicked {
     }
 
     fn error_response(&self) -> HttpResponse {
-        // Code that calls TOP runs in a separate task; its panics are answered where the task is awaited.
+        // Code that calls TOP runs in a separate task; its panics are answered by the code that awaits it.
         let mut response = Problem::internal(false).render(&self.context, &self.path);
         protect(response.headers_mut(), &self.context);
         response

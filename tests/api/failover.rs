@@ -14,8 +14,8 @@ use super::support::redis_sentinel::Watched;
 
 /// The time that the gateway takes for a push.
 const DELAY: Duration = Duration::from_millis(20);
-/// How long nobody may be served, at most. It is seconds, which are printed; without new connections it would be until the
-/// bridge is restarted.
+/// The maximum time in which no push is accepted. It takes seconds, which are printed; without new connections it would last
+/// until a restart of the bridge.
 const MAX_OUTAGE: Duration = Duration::from_secs(30);
 /// A push whose key the store refuses is answered within this time, which a busy machine reaches as well. It is below the
 /// deadline of a push.
@@ -56,8 +56,8 @@ fn unrecorded(bridge: Program) -> BTreeSet<String> {
     lines.map(|line| line["push.case_id"].as_str().expect("a case").to_owned()).collect()
 }
 
-/// Fails unless each case that was executed twice is one of which the server that became the primary had no decision, and
-/// was told so if it knew of the push at all. `kept` is what it had: the slots, and whether they held a decision.
+/// Fails unless the new primary had no decision for each case that was executed twice, and the answer reported the doubt if
+/// the new primary knew of the push. `kept` holds the slots of the new primary, with true for a decision.
 fn explain(figures: &Figures, kept: &BTreeMap<String, bool>) {
     let (mut lost, mut doubted) = (0, 0);
     for (case, told) in &figures.twice {
@@ -137,8 +137,8 @@ fn a_loading_server_is_used_once_it_is_ready() {
     explain(&figures, &kept);
 }
 
-/// The primary is lost under load of two callers a key, and the Sentinels choose another one. With `hangs`, it and one of the
-/// Sentinels do not end, they only say nothing any more.
+/// The primary is lost under the load of two callers per key, and the Sentinels elect another one. With `hangs`, it and one
+/// of the Sentinels keep running but no longer answer.
 fn sentinels(guarded: bool, hangs: bool) {
     let _turn = turn();
     let Some(mut watched) = Watched::start(guarded) else { return };

@@ -47,7 +47,7 @@ impl Told {
     fn is_enough(&self, pushes: usize, gateway: &Flipping) -> bool {
         let called = self.answers.len();
         let seen = |outcome: &str| self.outcomes.get(outcome).copied().unwrap_or_default();
-        let all = || OUTCOMES.iter().all(|outcome| seen(outcome) >= EACH) && gateway.has_said_all();
+        let all = || OUTCOMES.iter().all(|outcome| seen(outcome) >= EACH) && gateway.has_given_all();
         called >= PATIENCE * pushes || (called >= pushes && all())
     }
 }
@@ -69,7 +69,7 @@ fn push(address: std::net::SocketAddr, case: &str) -> Value {
 
 /// Fails if an answer disagrees with what the gateway did and answered.
 fn assert_true(name: &str, body: &Value, calls: &[Answered]) {
-    let did: Vec<_> = calls.iter().map(|call| (call.saying, call.executed)).collect();
+    let did: Vec<_> = calls.iter().map(|call| (call.reply, call.executed)).collect();
     let told = format!("{name} was told {body}; TOP said and executed {did:?}");
     let executed = calls.iter().filter(|call| call.executed).count();
     let decided = calls.last().map_or(Decides::Nothing, |call| call.decided);
@@ -86,10 +86,10 @@ fn assert_true(name: &str, body: &Value, calls: &[Answered]) {
     assert!(before_the_last.iter().all(|call| call.may_be_called_again), "called again: {told}");
 }
 
-/// A gateway of moods executes pushes or not, and says something: yes, no, that it failed, that it throttles, two things at
-/// once, half of it, a page, nothing at all. What each caller is told must be true by the gateway's own record.
+/// A faulty gateway executes pushes or not, and answers at random: accepted, refused, a failure, throttling, a contradiction,
+/// a part of an answer, a page, or nothing. Each outcome must agree with the gateway's own record.
 ///
-/// `OUTCOMES_PUSHES` is how many pushes are made at least, `OUTCOMES_SEED` what the gateway's moods and words are drawn from.
+/// `OUTCOMES_PUSHES` is the minimum number of pushes, `OUTCOMES_SEED` the seed of the gateway's faults and answers.
 #[test]
 fn outcome_is_never_wrong_with_a_randomly_failing_gateway() {
     let (pushes, seed) = (number("OUTCOMES_PUSHES", PUSHES as u64), number("OUTCOMES_SEED", 1));
@@ -131,5 +131,5 @@ fn outcome_is_never_wrong_with_a_randomly_failing_gateway() {
             told.outcomes
         );
     }
-    assert!(gateway.has_said_all());
+    assert!(gateway.has_given_all());
 }

@@ -1,5 +1,5 @@
-//! What must not get out: canaries through every success and every problem of the table, at the noisiest log level,
-//! looked for in log, answers, metrics, `check-config` and Redis.
+//! Secrets and personal data: canaries go through every success and every problem at the most verbose log level. No log,
+//! answer, metric, output of `check-config` or content of Redis may hold them.
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, Write};
@@ -25,8 +25,8 @@ const ADDRESS: &str = "10.9.8.7";
 /// An invalid case with a space after it.
 const BAD_CASE: &str = "canary-case";
 
-/// How many of [`every_answer`] are to requests that are no pushes: two of another path or method, five documents and
-/// health, one metrics, two of the stop.
+/// The number of requests in [`every_answer`] that are not pushes: two with another path or method, five for documents and
+/// health, one for metrics, two during the stop.
 const OTHER_REQUESTS: usize = 10;
 
 /// TOP's answer to a push, by its case. The text quotes everything that TOP knows of the call.

@@ -16,18 +16,18 @@ use super::gateway::{Call, Move, perform};
 use super::gateway_answers::{Decides, Executes, GATEWAY_ANSWERS, GatewayAnswer, drawn, weights, wrong_time};
 use super::wire::read_message;
 
-/// How the gateway is disposed.
+/// The behaviour of the gateway for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// Says what it is drawn to say.
+    /// Gives an answer that is drawn at random.
     Talking,
-    /// Reads, executes or not, and says nothing.
+    /// Reads, executes or not, and does not answer.
     Hanging,
     /// Reads, executes or not, and resets.
     Resetting,
     /// Reads a part and resets.
     Breaking,
-    /// Is not there.
+    /// Refuses connections.
     Refusing,
 }
 
@@ -60,14 +60,14 @@ struct State {
     connections: AtomicUsize,
     calls: Mutex<HashMap<String, Vec<Answered>>>,
     /// The answers not given yet: each is given once before any is drawn.
-    unsaid: Mutex<Vec<&'static GatewayAnswer>>,
+    remaining: Mutex<Vec<&'static GatewayAnswer>>,
     open: Mutex<Vec<TcpStream>>,
 }
 
 /// The gateway's record of one call.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
-    pub(crate) saying: &'static str,
+    pub(crate) reply: &'static str,
     pub(crate) executed: bool,
     pub(crate) decided: Decides,
     /// Whether the bridge may call again by itself.
@@ -112,7 +112,7 @@ impl Flipping {
             over: AtomicBool::default(),
             connections: AtomicUsize::default(),
             calls: Mutex::default(),
-            unsaid: Mutex::new(shuffled(seed)),
+            remaining: Mutex::new(shuffled(seed)),
             open: Mutex::default(),
         });
         let thread = thread::spawn({
@@ -128,17 +128,17 @@ impl Flipping {
     }
 
     /// True if every answer was given.
-    pub(crate) fn has_said_all(&self) -> bool {
-        self.state.unsaid.lock().unwrap().is_empty()
+    pub(crate) fn has_given_all(&self) -> bool {
+        self.state.remaining.lock().unwrap().is_empty()
     }
 }
 
-/// Every saying, in an order of its own for each seed.
+/// All answers, in an order that depends on the seed.
 fn shuffled(seed: u64) -> Vec<&'static GatewayAnswer> {
     let mut random = Random::of(seed, "order");
-    let mut sayings: Vec<&GatewayAnswer> = GATEWAY_ANSWERS.iter().collect();
-    sayings.sort_by_cached_key(|_| random.below(usize::MAX));
-    sayings
+    let mut replies: Vec<&GatewayAnswer> = GATEWAY_ANSWERS.iter().collect();
+    replies.sort_by_cached_key(|_| random.below(usize::MAX));
+    replies
 }
 
 impl Drop for Flipping {
@@ -156,7 +156,7 @@ fn listen(address: SocketAddr) -> TcpListener {
 
 fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
     let mut listener = Some(listener);
-    let mut random = Random::of(state.seed, "moods");
+    let mut random = Random::of(state.seed, "faults");
     while !state.over.load(Ordering::SeqCst) {
         let fault = random.below(FAULTS.len());
         state.fault.store(fault, Ordering::SeqCst);
@@ -214,8 +214,8 @@ impl State {
         let mut calls = self.calls.lock().unwrap();
         let calls = calls.entry(case.clone()).or_default();
         let mut random = Random::of(self.seed, (&case, calls.len()));
-        let nothing = |saying, executed| Answered {
-            saying,
+        let nothing = |reply, executed| Answered {
+            reply,
             executed,
             decided: Decides::Nothing,
             may_be_called_again: false,
@@ -238,19 +238,19 @@ impl State {
     }
 
     fn say(&self, random: &mut Random) -> (Answered, Move) {
-        let saying = self.unsaid.lock().unwrap().pop().unwrap_or_else(|| drawn(random.below(weights())));
-        let executed = match saying.executes {
+        let reply = self.remaining.lock().unwrap().pop().unwrap_or_else(|| drawn(random.below(weights())));
+        let executed = match reply.executes {
             Executes::Always => true,
-            Executes::Perhaps => random.below(2) == 0,
+            Executes::Possibly => random.below(2) == 0,
             Executes::Never => false,
         };
         let answered = Answered {
-            saying: &saying.name,
+            reply: &reply.name,
             executed,
-            decided: saying.decides,
-            may_be_called_again: saying.may_be_called_again,
+            decided: reply.decides,
+            may_be_called_again: reply.may_be_called_again,
         };
-        (answered, saying.answer.clone())
+        (answered, reply.answer.clone())
     }
 }
 

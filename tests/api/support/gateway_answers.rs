@@ -11,7 +11,7 @@ use super::gateway::Move;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Executes {
     Always,
-    Perhaps,
+    Possibly,
     Never,
 }
 
@@ -42,13 +42,13 @@ pub(crate) static GATEWAY_ANSWERS: LazyLock<Vec<GatewayAnswer>> = LazyLock::new(
     all.into_iter().flatten().collect()
 });
 
-static WEIGHTS: LazyLock<usize> = LazyLock::new(|| GATEWAY_ANSWERS.iter().map(|saying| saying.weight).sum());
+static WEIGHTS: LazyLock<usize> = LazyLock::new(|| GATEWAY_ANSWERS.iter().map(|reply| reply.weight).sum());
 
-/// The saying that a draw of a number below [`weights`] comes to.
+/// The answer for a random number below [`weights`].
 pub(crate) fn drawn(mut draw: usize) -> &'static GatewayAnswer {
-    let fits = |saying: &&GatewayAnswer| {
-        let fits = draw < saying.weight;
-        draw = draw.saturating_sub(saying.weight);
+    let fits = |reply: &&GatewayAnswer| {
+        let fits = draw < reply.weight;
+        draw = draw.saturating_sub(reply.weight);
         fits
     };
     GATEWAY_ANSWERS.iter().find(fits).expect("a draw below the weights")
@@ -69,7 +69,7 @@ pub(crate) fn wrong_time(ahead: Option<i64>) -> Move {
     Move::Answer(200, date.into_iter().collect(), br#"{"error_response":{"code":31}}"#.to_vec())
 }
 
-fn saying(name: impl Into<String>, executes: Executes, answer: Move) -> GatewayAnswer {
+fn reply(name: impl Into<String>, executes: Executes, answer: Move) -> GatewayAnswer {
     let (decides, may_be_called_again) = (Decides::Nothing, false);
     GatewayAnswer { name: name.into(), executes, decides, may_be_called_again, weight: 4, answer }
 }
@@ -81,12 +81,12 @@ fn with_status(status: u16, body: impl Into<Vec<u8>>) -> Move {
 /// TOP's acceptances and refusals, in all observed forms.
 fn decisions() -> Vec<GatewayAnswer> {
     let yes = |name: &str, weight, answer| {
-        let saying = saying(name, Executes::Always, answer);
-        GatewayAnswer { decides: Decides::Accepted, weight, ..saying }
+        let reply = reply(name, Executes::Always, answer);
+        GatewayAnswer { decides: Decides::Accepted, weight, ..reply }
     };
     let no = |name: &str, answer| {
-        let saying = saying(name, Executes::Never, answer);
-        GatewayAnswer { decides: Decides::Rejected, weight: 16, ..saying }
+        let reply = reply(name, Executes::Never, answer);
+        GatewayAnswer { decides: Decides::Rejected, weight: 16, ..reply }
     };
     let chunks = format!(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{ACCEPTED}\r\n0\r\n\r\n",
@@ -120,7 +120,7 @@ fn decisions() -> Vec<GatewayAnswer> {
 
 /// Answers that prove that nothing was executed.
 fn proofs() -> Vec<GatewayAnswer> {
-    let proof = |name: &str, answer| saying(name, Executes::Never, answer);
+    let proof = |name: &str, answer| reply(name, Executes::Never, answer);
     let again = |name: &str, answer| GatewayAnswer { may_be_called_again: true, ..proof(name, answer) };
     let ban = r#""code":7,"sub_msg":"This ban will last for 1 more second""#;
     vec![
@@ -166,7 +166,7 @@ fn doubts() -> Vec<GatewayAnswer> {
     .map(|members| (members, Move::success(members)));
     let all = failures.into_iter().chain(successes).enumerate();
     all.map(|(index, (members, answer))| {
-        saying(format!("doubt {index}: {members}"), Executes::Perhaps, answer)
+        reply(format!("doubt {index}: {members}"), Executes::Possibly, answer)
     })
     .collect()
 }
@@ -191,7 +191,7 @@ fn contradictions() -> Vec<GatewayAnswer> {
         ("success beside a no", both(r#""code":41"#)),
         ("a member twice", Move::ok(&twice)),
     ]
-    .map(|(name, answer)| saying(format!("contradiction: {name}"), Executes::Perhaps, answer))
+    .map(|(name, answer)| reply(format!("contradiction: {name}"), Executes::Possibly, answer))
     .into()
 }
 
@@ -218,14 +218,14 @@ fn disguised() -> Vec<GatewayAnswer> {
     let statuses = [429, 429, 503, 200];
     let each = |(name, body): (&'static str, Vec<u8>)| {
         statuses.map(|status| {
-            saying(
+            reply(
                 format!("disguise: {name} under {status}"),
-                Executes::Perhaps,
+                Executes::Possibly,
                 with_status(status, body.clone()),
             )
         })
     };
-    bodies.into_iter().flat_map(each).map(|saying| GatewayAnswer { weight: 2, ..saying }).collect()
+    bodies.into_iter().flat_map(each).map(|reply| GatewayAnswer { weight: 2, ..reply }).collect()
 }
 
 /// Answers of firewalls and proxies, which may have forwarded the push.
@@ -248,7 +248,7 @@ fn pages() -> Vec<GatewayAnswer> {
     ];
     let pages = [200, 400, 403, 404, 500, 502, 503, 504].map(page);
     let all = pages.into_iter().chain(others);
-    all.map(|(name, answer)| saying(format!("page: {name}"), Executes::Perhaps, answer)).collect()
+    all.map(|(name, answer)| reply(format!("page: {name}"), Executes::Possibly, answer)).collect()
 }
 
 /// Answers that stop: closed, reset or silent after some of their bytes.
@@ -264,7 +264,7 @@ fn cut() -> Vec<GatewayAnswer> {
         let mut add = |way: &str, length: usize, cut: fn(Vec<u8>) -> Move| {
             let name = format!("{way} after {length} bytes of {name}");
             let answer = cut(bytes[..length].to_vec());
-            all.push(GatewayAnswer { weight: 2, ..saying(name, Executes::Perhaps, answer) });
+            all.push(GatewayAnswer { weight: 2, ..reply(name, Executes::Possibly, answer) });
         };
         for length in [0, 9, 20, bytes.len() - 10, bytes.len() - 1] {
             add("closed", length, Move::Bytes);

@@ -135,7 +135,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Waits until `number` more pushes were told `code`; fails after 20 s.
+    /// Waits until `number` more pushes got `code`; fails after 20 s.
     pub(crate) fn wait_for(&self, number: usize, code: &str) {
         let begun = Instant::now();
         let from = self.told.lock().unwrap().len();
