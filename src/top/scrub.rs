@@ -2,7 +2,7 @@
 //! bounded.
 //!
 //! TOP quotes application keys, sessions and lists of IP addresses in its messages, and may quote the request. Texts
-//! are compared by their [`skeleton`], so that a quotation is found even if it is split or encoded.
+//! are compared by their `skeleton`, so that a quotation is found even if it is split or encoded.
 
 mod addresses;
 mod skeleton;
