@@ -29,6 +29,7 @@ mod guides;
 mod heads;
 mod honesty;
 mod http;
+mod key_stores;
 mod keys;
 mod late_claims;
 mod load;
