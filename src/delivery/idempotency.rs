@@ -35,15 +35,11 @@ use tokio::time::Instant;
 use super::outcome::Outcome;
 use crate::redis_url::RedisUrl;
 use crate::top::UpstreamDetails;
-pub use claim::{Acquired, Claim, Completed, Decision, Hash, Lives, Settlement, Slot, Token};
+pub use claim::{Acquired, Claim, Completed, Decision, GRACE, Hash, Lives, Settlement, Slot, Token};
 pub use entry::{Entry, State};
 pub use key::IdempotencyKey;
 pub use memory::Memory;
 pub use redis::{Redis, StoreError};
-
-/// How long a claim outlives the deadline of its push: time to record the outcome, no more. A holder that died blocks its
-/// key until then.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// The keys of one bridge, or, with Redis, of all its replicas.
 #[derive(Debug)]
@@ -168,9 +164,9 @@ impl Keys {
     /// # Errors
     /// When the store cannot be used; then nothing may be pushed.
     pub async fn claim(&self, slot: Slot, deadline: Instant) -> Result<Claim, StoreError> {
-        let claim = deadline.saturating_duration_since(Instant::now()) + GRACE;
-        let lives = Lives { claim, slot: claim + self.ttl };
-        self.store.claim(slot, fastrand::u128(..), lives, Instant::now()).await
+        let now = Instant::now();
+        let lives = Lives::new(deadline.saturating_duration_since(now), self.ttl);
+        self.store.claim(slot, fastrand::u128(..), lives, now).await
     }
 
     /// Records in an acquired slot what its push came to. `Ok(false)` means that another push has acquired the slot since,

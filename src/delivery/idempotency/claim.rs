@@ -80,6 +80,10 @@ pub enum Settlement {
     Complete(Completed),
 }
 
+/// How long a claim outlives the deadline of its push: time to record the outcome, no more. A holder that died blocks its
+/// key until then.
+pub const GRACE: Duration = Duration::from_secs(3);
+
 /// The life-times of what a claim writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Lives {
@@ -87,4 +91,13 @@ pub struct Lives {
     pub claim: Duration,
     /// Of the slot, where nobody records an outcome.
     pub slot: Duration,
+}
+
+impl Lives {
+    /// Those for a push that must be over after `remaining`, with a record that lives for `ttl`.
+    #[must_use]
+    pub fn new(remaining: Duration, ttl: Duration) -> Self {
+        let claim = remaining + GRACE;
+        Self { claim, slot: claim + ttl }
+    }
 }
