@@ -2,6 +2,7 @@
 //!
 //! `keys` is the protocol of Idempotency-Keys: callers, bridges, the store and the gateway, in every order of their steps.
 //! `clocks` is one rule of it: how far clocks may move apart for a claim to outlive its push.
+//! `body` is the proof of `not_executed` in the body of a request to TOP, in every order of the threads' steps.
 
 #![allow(
     clippy::expect_used,
@@ -12,6 +13,7 @@
     reason = "a test that fails should fail loudly and at once"
 )]
 
+mod body;
 mod clocks;
 mod keys;
 
