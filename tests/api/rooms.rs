@@ -227,15 +227,15 @@ fn the_arrows_point_one_way() {
 fn libraries_stay_in_their_rooms() {
     let modules = modules();
     for (library, places) in ALONE {
-        let names =
+        let mentions =
             |module: &Module| module.names.iter().any(|path| path.get(1).is_some_and(|name| name == library));
-        let named: Vec<&String> =
-            modules.iter().filter(|(_, module)| names(module)).map(|(file, _)| file).collect();
-        for file in &named {
+        let users: Vec<&String> =
+            modules.iter().filter(|(_, module)| mentions(module)).map(|(file, _)| file).collect();
+        for file in &users {
             assert!(places.iter().any(|place| file.starts_with(place)), "{file} names {library}");
         }
         for place in places {
-            assert!(named.iter().any(|file| file.starts_with(place)), "{place} does not name {library}");
+            assert!(users.iter().any(|file| file.starts_with(place)), "{place} does not name {library}");
         }
     }
 }
