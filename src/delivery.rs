@@ -137,55 +137,50 @@ impl Delivery {
         let Ok(_permit) = shared.permits.try_acquire() else {
             return Delivered::without_call(NotAccepted::Overloaded);
         };
-        let mut delivered = Delivered::without_call(NotAccepted::Overloaded);
-        let mut refused = false;
+        let mut calls: Vec<Call> = Vec::new();
+        let mut timestamp_refused = false;
         loop {
             let admission = shared.ban.admit(Instant::now());
             if let Admission::Banned { remaining } = admission {
-                // What an earlier call of this push came to is not why it ends.
-                return Delivered {
-                    attempts: delivered.attempts,
-                    calls: delivered.calls,
-                    ..Delivered::banned(remaining)
-                };
+                return Delivered::after_calls(Err(NotAccepted::Banned { remaining }), calls);
             }
-            let used = |second| delivered.calls.iter().any(|call| call.stamp == second);
-            let stamp = shared.clock.stamp(Timestamp::now(), used);
-            delivered.attempts = attempts.begin();
+            let stamp =
+                shared.clock.stamp(Timestamp::now(), |second| calls.iter().any(|call| call.stamp == second));
+            let made = attempts.begin();
             let begun = Instant::now();
             let attempt = method::push(&self.client, req, clock::gmt8(stamp.second), deadline).await;
-            delivered.calls.push(Call {
-                stamp: stamp.second,
-                outcome: attempt.outcome,
-                took: begun.elapsed(),
-            });
+            calls.push(Call { stamp: stamp.second, outcome: attempt.outcome, took: begun.elapsed() });
 
             shared.ban.learn(admission, &attempt, Instant::now());
-            let corrected = self.learn_clock(stamp, &attempt, &mut refused);
+            let corrected = self.learn_clock(stamp, &attempt, &mut timestamp_refused);
             let situation = Situation {
-                made: delivered.attempts,
+                made,
                 allowed: shared.limits.max_attempts,
                 corrected,
                 remaining: deadline.saturating_duration_since(Instant::now()),
             };
-            let next = attempts::next(attempt.outcome, &situation, fastrand::f64());
-            delivered.conclude(attempt);
-            match next {
-                Next::Stop => return delivered,
+            match attempts::next(attempt.outcome, &situation, fastrand::f64()) {
                 Next::Again { wait } => sleep(wait).await,
+                Next::Stop => {
+                    return Delivered {
+                        upstream: attempt.upstream,
+                        error: attempt.error,
+                        ..Delivered::after_calls(attempt.outcome.map_err(NotAccepted::Failed), calls)
+                    };
+                }
             }
         }
     }
 
-    /// Learns what TOP made of `stamp`: a refusal corrects the clock, and, where the push was `refused` before, takes that back.
-    /// Whether it was corrected now.
-    fn learn_clock(&self, stamp: Stamp, attempt: &Attempt, refused: &mut bool) -> bool {
+    /// Learns from the answer to a call that was signed with `stamp`. The first refused timestamp of a push corrects the clock, a
+    /// second one takes the correction back. Returns whether the clock was corrected now.
+    fn learn_clock(&self, stamp: Stamp, attempt: &Attempt, refused_before: &mut bool) -> bool {
         let clock = &self.shared.clock;
         match attempt.outcome {
             Ok(()) => clock.confirm(stamp),
-            Err(Failure::InvalidTimestamp) if *refused => clock.revert(stamp),
+            Err(Failure::InvalidTimestamp) if *refused_before => clock.revert(stamp),
             Err(Failure::InvalidTimestamp) => {
-                *refused = true;
+                *refused_before = true;
                 return clock.correct(stamp, attempt.date, Timestamp::now());
             }
             Err(

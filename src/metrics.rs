@@ -3,28 +3,23 @@
 //! Values come in as plain numbers and words; what they measure stays where it is known. Labels are closed sets: never a
 //! case or a text of TOP, and of callers only the names that are configured.
 
+mod page;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::version::{COMMIT, VERSION};
-use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts};
+
+use crate::version::{COMMIT, VERSION};
+use page::{Family, Page, valid};
 
 /// The media type of the text format, version 0.0.4.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The upper bounds of both histograms, in seconds: around a millisecond for what the bridge answers by itself, and up to
-/// three times the default deadline.
-const SECONDS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-
 /// What one bridge measures, all its workers together.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
     pushes: Family<IntCounterVec, IntCounter, 2>,
     caller_pushes: Family<IntCounterVec, IntCounter, 2>,
     requests: Family<HistogramVec, Histogram, 3>,
@@ -37,8 +32,8 @@ pub struct Metrics {
     ban_remaining: IntGauge,
     clock_skew: IntGauge,
     lines_dropped: IntCounter,
-    /// Held while a page is made, which first brings the last five up to date.
-    page: Mutex<()>,
+    /// Locked while a page is made, which first updates the last five.
+    page: Mutex<Page>,
 }
 
 /// What is asked for at the moment that a page is made.
@@ -71,124 +66,71 @@ pub struct Labels<'a> {
     pub standings: &'a [[&'static str; 1]],
 }
 
-/// A family of metrics, with handles for the labels that are known from the start: nothing is looked up under a lock
-/// when one of them happens. The first are found soonest.
-#[derive(Debug)]
-struct Family<V, M, const N: usize> {
-    family: V,
-    handles: Vec<([String; N], M)>,
-}
-
-impl<B: MetricVecBuilder, const N: usize> Family<MetricVec<B>, B::M, N>
-where
-    B::M: Clone,
-{
-    fn new(family: MetricVec<B>, known: &[[&str; N]]) -> Self {
-        let handle = |labels: &[&str; N]| (labels.map(str::to_owned), family.with_label_values(labels));
-        Self { handles: known.iter().map(handle).collect(), family }
-    }
-
-    fn with(&self, labels: [&str; N]) -> B::M {
-        let handle = self.handles.iter().find(|(known, _)| *known == labels);
-        handle.map_or_else(|| self.family.with_label_values(&labels), |(_, handle)| handle.clone())
-    }
-}
-
 impl Metrics {
-    /// Metrics that have seen nothing yet.
+    /// Creates the metrics, all at zero.
     ///
     /// # Panics
-    /// Never: names and labels are constants, and a test makes them all.
+    /// Never: names and labels are constants, and a test creates them all.
     #[must_use]
     pub fn new(labels: &Labels<'_>) -> Self {
-        let registry = Registry::new();
-        let metrics = Self {
-            pushes: Family::new(
-                counters(
-                    "mediation_bridge_pushes_total",
-                    "Pushes that ended, by outcome and by code: accepted, or the problem's.",
-                    &["outcome", "code"],
-                ),
+        let page = Page::default();
+        page.register(Box::new(ProcessCollector::for_self()));
+        page.register(Box::new(build_info()));
+        Self {
+            pushes: page.counters(
+                "mediation_bridge_pushes_total",
+                "Pushes that ended, by outcome and by code: accepted, or the problem's.",
+                &["outcome", "code"],
                 labels.pushes,
             ),
-            caller_pushes: Family::new(
-                counters(
-                    "mediation_bridge_caller_pushes_total",
-                    "Pushes that ended, by the caller's configured name and by outcome; those without a known token are left out.",
-                    &["caller", "outcome"],
-                ),
+            caller_pushes: page.counters(
+                "mediation_bridge_caller_pushes_total",
+                "Pushes that ended, by the caller's configured name and by outcome; those without a known token are left out.",
+                &["caller", "outcome"],
                 labels.caller_pushes,
             ),
-            requests: Family::new(
-                histograms(
-                    "mediation_bridge_http_request_duration_seconds",
-                    "From a request's arrival to its answer, by the route's pattern, method and status.",
-                    &["route", "method", "status"],
-                ),
+            requests: page.histograms(
+                "mediation_bridge_http_request_duration_seconds",
+                "From a request's arrival to its answer, by the route's pattern, method and status.",
+                &["route", "method", "status"],
                 labels.requests,
             ),
-            attempts: Family::new(
-                histograms(
-                    "mediation_bridge_top_attempt_duration_seconds",
-                    "One call to TOP, by what it came to.",
-                    &["class"],
-                ),
+            attempts: page.histograms(
+                "mediation_bridge_top_attempt_duration_seconds",
+                "One call to TOP, by what it came to.",
+                &["class"],
                 labels.classes,
             ),
-            bans: counter("mediation_bridge_top_bans_total", "Answers of TOP that announced a ban."),
-            keys: Family::new(
-                counters(
-                    "mediation_bridge_idempotency_keys_total",
-                    "Pushes that carried an Idempotency-Key, by how it stood.",
-                    &["standing"],
-                ),
+            bans: page.counter("mediation_bridge_top_bans_total", "Answers of TOP that announced a ban."),
+            keys: page.counters(
+                "mediation_bridge_idempotency_keys_total",
+                "Pushes that carried an Idempotency-Key, by how it stood.",
+                &["standing"],
                 labels.standings,
             ),
-            not_recorded: counter(
+            not_recorded: page.counter(
                 "mediation_bridge_idempotency_outcomes_not_kept_total",
                 "Outcomes that the store of Idempotency-Keys did not record: a retry may run the push again.",
             ),
-            in_flight: gauge("mediation_bridge_pushes_in_flight", "Pushes that call TOP now."),
-            in_flight_limit: gauge(
+            in_flight: page.gauge("mediation_bridge_pushes_in_flight", "Pushes that call TOP now."),
+            in_flight_limit: page.gauge(
                 "mediation_bridge_pushes_in_flight_limit",
                 "How many pushes may call TOP at once, BRIDGE_MAX_IN_FLIGHT.",
             ),
-            ban_remaining: gauge(
+            ban_remaining: page.gauge(
                 "mediation_bridge_top_ban_remaining_seconds",
                 "Seconds for which the ban lasts that TOP announced; 0 without one.",
             ),
-            clock_skew: gauge(
+            clock_skew: page.gauge(
                 "mediation_bridge_top_clock_skew_seconds",
                 "Seconds by which TOP's clock is taken to be ahead of this machine's.",
             ),
-            lines_dropped: counter(
+            lines_dropped: page.counter(
                 "mediation_bridge_log_lines_dropped_total",
                 "Log lines that were lost, because they were not read fast enough or their output refused them.",
             ),
-            registry,
-            page: Mutex::new(()),
-        };
-        metrics.register(Box::new(ProcessCollector::for_self()));
-        metrics.register(Box::new(build_info()));
-        metrics.register(Box::new(metrics.pushes.family.clone()));
-        metrics.register(Box::new(metrics.caller_pushes.family.clone()));
-        metrics.register(Box::new(metrics.requests.family.clone()));
-        metrics.register(Box::new(metrics.attempts.family.clone()));
-        metrics.register(Box::new(metrics.keys.family.clone()));
-        for gauge in
-            [&metrics.in_flight, &metrics.in_flight_limit, &metrics.ban_remaining, &metrics.clock_skew]
-        {
-            metrics.register(Box::new(gauge.clone()));
+            page: Mutex::new(page),
         }
-        for counter in [&metrics.bans, &metrics.not_recorded, &metrics.lines_dropped] {
-            metrics.register(Box::new(counter.clone()));
-        }
-        metrics
-    }
-
-    fn register(&self, collector: Box<dyn Collector>) {
-        #[expect(clippy::expect_used, reason = "each name is registered once; a test makes them all")]
-        self.registry.register(collector).expect("a name of its own");
     }
 
     /// A push ended.
@@ -229,7 +171,7 @@ impl Metrics {
     /// The page that Prometheus reads.
     #[must_use]
     pub fn page(&self, now: &Now) -> String {
-        let _one_at_a_time = self.page.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         self.in_flight.set(whole(now.in_flight));
         self.in_flight_limit.set(whole(now.in_flight_limit));
         // Rounded up: a ban in its last second is one.
@@ -237,7 +179,7 @@ impl Metrics {
             .set(whole(now.ban_remaining.as_secs() + u64::from(now.ban_remaining.subsec_nanos() > 0)));
         self.clock_skew.set(now.clock_skew);
         self.lines_dropped.inc_by(now.lines_dropped.saturating_sub(self.lines_dropped.get()));
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_else(|error| {
+        page.text().unwrap_or_else(|error| {
             tracing::error!(%error, "the metrics could not be written");
             String::new()
         })
@@ -248,36 +190,15 @@ fn whole(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// The value is always 1; what matters are the labels.
+/// The value is always 1; the labels carry the information.
 fn build_info() -> IntGauge {
     let options =
         Opts::new("mediation_bridge_build_info", "Always 1; version and commit of the program are labels.");
-    let gauge = made(IntGauge::with_opts(
+    let gauge = valid(IntGauge::with_opts(
         options.const_label("version", VERSION).const_label("commit", COMMIT.unwrap_or("unknown")),
     ));
     gauge.set(1);
     gauge
-}
-
-fn counter(name: &str, help: &str) -> IntCounter {
-    made(IntCounter::new(name, help))
-}
-
-fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    made(IntCounterVec::new(Opts::new(name, help), labels))
-}
-
-fn gauge(name: &str, help: &str) -> IntGauge {
-    made(IntGauge::new(name, help))
-}
-
-fn histograms(name: &str, help: &str, labels: &[&str]) -> HistogramVec {
-    made(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
-}
-
-fn made<T>(metric: prometheus::Result<T>) -> T {
-    #[expect(clippy::expect_used, reason = "names, labels and bounds are constants; a test makes them all")]
-    metric.expect("a sound metric")
 }
 
 #[cfg(test)]

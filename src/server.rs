@@ -28,6 +28,8 @@ use crate::top::{Client, ClientError, Credentials, Route};
 const BACKLOG: i32 = 4096;
 /// How long the accepting thread may take to notice that it is to pause.
 const PAUSED: Duration = Duration::from_millis(50);
+/// How many bytes of answers the kernel buffers for each connection. By default it is megabytes for a client that reads nothing.
+const SEND_BUFFER: usize = 128 * 1024;
 /// Beyond the deadline, how long the last answers may take to leave when the process stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
@@ -58,6 +60,8 @@ pub enum BuildError {
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    // Inherited by each connection.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

@@ -1,8 +1,8 @@
-//! Environment variables in, checked [`Settings`] out, every problem at once. The only room that names `envy`.
+//! Environment variables in, checked [`Settings`] out, every problem at once. The only module that uses `envy`.
 //!
 //! The variables are rows of one table, [`VARIABLES`], which the documentation is compared with; each value is parsed by
 //! one function of `values`. The operator is told everything that is wrong in one go, by the variable's name and what it
-//! must look like, never by the value of a secret, and is warned of what is set in vain.
+//! must look like, never by the value of a secret, and is warned of settings without effect.
 
 mod callers;
 mod log_filter;
@@ -26,13 +26,13 @@ pub use table::{VARIABLES, Values};
 pub use values::{IdempotencyStore, LogFormat, is_loopback};
 pub use variable::{SettingProblem, Variable};
 
-/// Everything that the bridge can be told, checked.
+/// The validated configuration of the bridge.
 #[derive(Debug, Clone)]
 pub struct Settings {
     values: Values,
-    /// What is set and does nothing, or does what nobody may want; a sentence each.
+    /// Settings without effect, and settings that are probably a mistake: one sentence each.
     pub warnings: Vec<String>,
-    /// Each variable with the value that is in force, secrets masked.
+    /// Each variable and its value in force, with secrets masked.
     effective: Vec<(&'static str, String)>,
 }
 
@@ -45,7 +45,7 @@ impl Settings {
         Self::from_variables(std::env::vars_os())
     }
 
-    /// Reads the given variables in place of the process's.
+    /// Reads the given variables instead of the environment of the process.
     ///
     /// # Errors
     /// Every variable that is missing or wrong.
@@ -62,7 +62,7 @@ impl Settings {
         let Some(values) = candidates.complete().filter(|_| problems.is_empty()) else {
             return Err(problems);
         };
-        warnings.extend(unused(&values, ttl_is_set));
+        warnings.extend(suspicious(&values, ttl_is_set));
         show_as_used(&values, &mut effective);
         Ok(Self { values, warnings, effective })
     }
@@ -76,7 +76,7 @@ impl Deref for Settings {
     }
 }
 
-/// Each variable with the value in force, `NAME=value` a line, secrets masked.
+/// One line `NAME=value` for each variable, with secrets masked.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.effective.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
@@ -86,20 +86,20 @@ impl fmt::Display for Settings {
 /// The address of `BRIDGE_BIND` alone: what `healthcheck` needs.
 ///
 /// # Errors
-/// When it is no address.
+/// If it is not an address.
 pub fn bind_from_environment() -> Result<SocketAddr, SettingProblem> {
     let (environment, problems, _) = environment(std::env::vars_os());
     let mut reader = Reader::new(problems);
     let text = reader.text(&row::bridge_bind, environment.bridge_bind, None);
     let bind = reader.with_default(&row::bridge_bind, text, values::address);
-    let problem = |problem: SettingProblem| problem.variable == row::bridge_bind.name;
     bind.ok_or_else(|| {
-        let mut problems = reader.finish().1.into_iter();
-        problems.find(|found| problem(found.clone())).unwrap_or_else(|| row::bridge_bind.problem("is wrong"))
+        let problems = reader.finish().1.into_iter();
+        let mut own = problems.filter(|problem| problem.variable == row::bridge_bind.name);
+        own.next().unwrap_or_else(|| row::bridge_bind.problem("cannot be read"))
     })
 }
 
-/// Fills the environment. Values that are no UTF-8 are kept from `envy`, which reads text alone and would panic on them.
+/// Fills the environment. `envy` panics on values that are not UTF-8, so it does not get them.
 fn environment(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> (Environment, Vec<SettingProblem>, Vec<String>) {
@@ -122,14 +122,14 @@ fn environment(
         problems.push(SettingProblem { variable: "the environment".into(), what });
         Environment::default()
     });
-    // Its default is this machine's.
+    // The default depends on the machine.
     let workers = environment.bridge_workers.take().filter(|text| !text.is_empty());
     environment.bridge_workers = Some(workers.unwrap_or_else(|| values::processors().to_string()));
     warnings.sort_unstable();
     (environment, problems, warnings)
 }
 
-/// Refuses values that are valid by themselves and do not go together.
+/// Refuses combinations of values that are valid on their own.
 fn check_together(values: &Candidates, reader: &mut Reader) {
     if let Some(url) = values.top_gateway_url.as_ref().filter(|url| url.scheme() == "http") {
         if values.top_allow_plaintext == Some(false) && !values::is_loopback(url) {
@@ -164,8 +164,8 @@ fn check_together(values: &Candidates, reader: &mut Reader) {
     }
 }
 
-/// What is set in vain, and what most likely is a mistake; a sentence each.
-fn unused(values: &Values, ttl_is_set: bool) -> Vec<String> {
+/// Settings without effect, and settings that are probably a mistake: one sentence each.
+fn suspicious(values: &Values, ttl_is_set: bool) -> Vec<String> {
     let https = values.top_gateway_url.scheme() == "https";
     let store = values.bridge_idempotency;
     let loopback = values::is_loopback(&values.top_gateway_url);
@@ -188,13 +188,13 @@ fn unused(values: &Values, ttl_is_set: bool) -> Vec<String> {
         ),
         (
             !values.bridge_log.has_push_lines(),
-            "BRIDGE_LOG leaves out the line of each push: nobody will find out what became of one",
+            "BRIDGE_LOG leaves out the line of each push: the outcome of a push can then not be found out",
         ),
     ];
     warnings.into_iter().filter(|(holds, _)| *holds).map(|(_, what)| what.to_owned()).collect()
 }
 
-/// Replaces what was written by what is used, where the two may differ.
+/// Shows a value as it is used, if that may differ from how it was written.
 fn show_as_used(values: &Values, effective: &mut [(&'static str, String)]) {
     let callers = values.bridge_callers.as_ref().map(ToString::to_string);
     for (variable, shown) in [

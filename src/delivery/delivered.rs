@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::idempotency::{Completed, Completion, Decision, KeyStanding, StoreError};
-use super::method::Attempt;
 use super::outcome::Outcome;
 use crate::top::{CallError, Failure, UpstreamDetails};
 
@@ -77,19 +76,20 @@ impl Delivered {
     /// A push that ended without a call to TOP.
     #[must_use]
     pub fn without_call(why: NotAccepted) -> Self {
+        Self::after_calls(Err(why), Vec::new())
+    }
+
+    /// A push that ended after these calls.
+    pub(super) fn after_calls(result: Result<(), NotAccepted>, calls: Vec<Call>) -> Self {
         Self {
-            result: Err(why),
-            attempts: 0,
+            result,
+            attempts: u32::try_from(calls.len()).unwrap_or(u32::MAX),
             upstream: UpstreamDetails::default(),
-            calls: Vec::new(),
+            calls,
             error: None,
             standing: None,
             store_trouble: None,
         }
-    }
-
-    pub(super) fn banned(remaining: Duration) -> Self {
-        Self::without_call(NotAccepted::Banned { remaining })
     }
 
     /// A push that TOP had decided on before.
@@ -103,13 +103,6 @@ impl Delivered {
         };
         let standing = Some(KeyStanding::Replayed { in_doubt });
         Self { result, attempts, upstream, standing, ..Self::without_call(rejected) }
-    }
-
-    /// Takes over what the last call came to.
-    pub(super) fn conclude(&mut self, attempt: Attempt) {
-        self.result = attempt.outcome.map_err(NotAccepted::Failed);
-        self.upstream = attempt.upstream;
-        self.error = attempt.error;
     }
 
     /// What the slot of the push's key is told.

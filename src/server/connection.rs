@@ -259,6 +259,8 @@ impl AsyncWrite for Connection {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The library flushes when all is written.
         self.blocked = None;
+        // Behind an answer to an unfinished body the library may read no more: the alarm wakes it to do so.
+        let _ = self.poll_deadline(cx);
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 

@@ -49,19 +49,13 @@ macro_rules! variables {
         }
 
         /// Every variable, in the order of the documentation.
-        pub const VARIABLES: &[Variable] = &[$(Variable {
-            name: stringify!($name),
-            default: variables!(@default $($default)?),
-            file: variables!(@file $($file)?),
-            meaning: $meaning.trim_ascii(),
-        },)+];
+        pub const VARIABLES: &[Variable] = &[$(row::$field,)+];
 
         /// Each variable by its field.
         pub(super) mod row {
             use super::Variable;
             $(
-                #[allow(non_upper_case_globals, reason = "named like the field")]
-                #[allow(dead_code, reason = "most are only read in their turn")]
+                #[allow(non_upper_case_globals, reason = "the name is the field's")]
                 pub(in super::super) const $field: Variable = Variable {
                     name: stringify!($name),
                     default: variables!(@default $($default)?),

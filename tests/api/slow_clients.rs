@@ -77,6 +77,35 @@ fn what_does_not_end_is_closed_in_time() {
 }
 
 #[test]
+fn a_body_that_does_not_come_is_closed_behind_its_answer() {
+    // Longer than the bound itself, so that nothing of the wait for the head is left.
+    let deadline = Duration::from_millis(5_500);
+    let app = TestApp::accepting(&[("BRIDGE_DEADLINE", "5500ms")]);
+    let path = format!("/mediations/{CASE}/result");
+    let whole = push("");
+    let address = app.address;
+    thread::scope(|scope| {
+        for (name, request) in [
+            ("no chunk", chunked(&path, "application/json", "")),
+            ("some chunks", chunked(&path, "application/json", "5\r\n{\"res\r\n")),
+            ("no byte of a known length", whole.replace(BODY, "")),
+            ("some bytes of a known length", whole[..whole.len() - 5].to_owned()),
+        ] {
+            scope.spawn(move || {
+                let mut socket = connect(address);
+                let begun = Instant::now();
+                socket.write_all(request.as_bytes()).unwrap();
+                let mut reader = BufReader::new(socket.try_clone().unwrap());
+                Reply::of(read_message(&mut reader, true).unwrap().unwrap()).problem("request_timeout");
+                assert_eq!(read_to_the_end(&mut socket), 0, "{name}");
+                let took = begun.elapsed();
+                assert!(took < deadline + BOUND + Duration::from_secs(2), "{name}: {took:?}");
+            });
+        }
+    });
+}
+
+#[test]
 fn a_body_that_goes_on_behind_its_answer_is_not_read_for_ever() {
     let app = TestApp::accepting(&[("BRIDGE_CALLERS", "wms:0123456789abcdef")]);
     let mut socket = connect(app.address);

@@ -9,7 +9,8 @@
 //! * A push's bridge dies at any step, or its task panics; its caller stops waiting at any step, and tries again while the
 //!   push goes on. Each push may have a bridge of its own, so several that die at once are among the cases.
 //! * A call ends in every way that [`attempts::next`] and [`Outcome::of`] tell apart, with and without time left. The gateway
-//!   has executed what it accepted, and what came to `unknown`; a call that nobody learns the end of it has executed, too.
+//!   has executed what it accepted, what came to `unknown`, and a call whose end nobody learns. A push that a ban, the number
+//!   of pushes or a stop of the bridge ends before its call is as one whose call was not executed.
 //! * A caller keeps its doubt over its tries, as the retry guide and the clients to copy do. It may give up after each, which
 //!   is more than they do.
 //! * There are no clocks. A claim ends at any moment, but not while its push waits for it, is about to call TOP or calls it:
@@ -26,7 +27,7 @@
 //! a model has, and whether anything ever comes to an end.
 //!
 //! `cargo test --test model` checks models of up to three pushes, in some seconds. `MODEL_DEPTH=deep cargo test --test model
-//! keys` adds larger ones.
+//! keys` adds larger ones, for some minutes and with a few gigabytes.
 //!
 //! [`attempts::next`]: mediation_bridge::delivery::attempts::next
 //! [`Outcome::of`]: mediation_bridge::delivery::Outcome::of
