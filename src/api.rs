@@ -1,9 +1,10 @@
-//! The REST face: routes, checks, answers, documents.
+//! The HTTP API: routes, checks, answers, documents.
 //!
-//! In reading order: this file is the list of routes; [`problem`] is everything that is not a success; [`middleware`] is what
-//! every request passes, [`context`] what is known of one, [`auth`] who may push; [`push`] is the push; [`health`] and
-//! [`docs`] serve the rest; [`openapi`] is the document's common part. [`paths`], `schema`, [`json`] and [`state`] are
-//! leaves. What became of a push is decided in [`crate::delivery`], which knows nothing of HTTP.
+//! In reading order: this file lists the routes. [`problem`] holds everything that is not a success. Every request
+//! passes [`middleware`]; [`context`] holds what is known about a request; [`auth`] decides who may push. [`push`] is
+//! the push itself. [`health`] and [`docs`] serve the other routes. [`openapi`] is the common part of the document.
+//! [`paths`], `schema`, [`json`] and [`state`] depend on no other module here. The outcome of a push is decided in
+//! [`crate::delivery`], which does not depend on HTTP.
 
 pub mod auth;
 pub mod context;
@@ -32,7 +33,7 @@ use openapi::document::{self, Base};
 use problem::{Code, Problem};
 use state::State;
 
-/// The routes that the document describes; the document is made from this list.
+/// The routes in the OpenAPI document, which is generated from this list.
 fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(push::push_result)
@@ -44,7 +45,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(docs::openapi);
 }
 
-/// Registers every route.
+/// Registers all routes.
 pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         let swagger_ui = state.swagger_ui;
@@ -64,21 +65,21 @@ pub fn configure(state: State) -> impl FnOnce(&mut web::ServiceConfig) {
     }
 }
 
-/// The pages that are no part of the document: Swagger UI, and what leads there.
+/// The pages that are not in the document: Swagger UI and the redirects to it.
 const PAGES: [&str; 3] = ["/", "/swagger-ui", "/swagger-ui/{file:.*}"];
 
-/// The OpenAPI document, as it is served, printed and committed.
+/// The OpenAPI document. It is the same text when it is served, printed and committed.
 pub static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     let (_, document) =
         App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes).split_for_parts();
     document::text(document)
 });
 
-/// The methods of a path that is read, and of one that is pushed to.
+/// The values of `Allow` for paths that are read and for the path of a push.
 const READ: &str = "GET, HEAD";
 const PUSH: &str = "POST";
 
-/// Each path with its methods.
+/// The paths and the value of `Allow` for each.
 static ALLOWED: LazyLock<Vec<(ResourceDef, &str)>> = LazyLock::new(|| {
     let (_, document) = App::new().into_utoipa_app().configure(routes).split_for_parts();
     let methods = |item: &PathItem| if item.post.is_some() { PUSH } else { READ };
@@ -87,7 +88,7 @@ static ALLOWED: LazyLock<Vec<(ResourceDef, &str)>> = LazyLock::new(|| {
     documented.chain(PAGES.map(|pattern| (ResourceDef::new(pattern), READ))).collect()
 });
 
-/// The answer to a request that no route takes: another method of a path, or another path.
+/// The answer if no route matches: the path does not have this method, or the path does not exist.
 async fn unmatched(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Problem> {
     let path = request.path();
     let known = ALLOWED.iter().find(|(pattern, _)| pattern.is_match(path));
@@ -104,10 +105,10 @@ fn not_found(path: &str) -> Problem {
     let below_mediations =
         path.strip_prefix(paths::MEDIATIONS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let detail = if below_mediations {
-        "There is nothing at this path; a push is POST /mediations/{case_id}/result, with the case's identifier in place of \
+        "No such path; a push is POST /mediations/{case_id}/result, with the case's identifier in place of \
          {case_id} and nothing after result."
     } else {
-        "There is nothing at this path; /openapi.json lists what there is."
+        "No such path; see /openapi.json."
     };
     Problem::new(Code::NotFound, detail)
 }

@@ -1,4 +1,4 @@
-//! The subcommands, and what their ends mean as exit codes.
+//! The subcommands and their exit codes.
 
 mod check;
 mod demo;
@@ -23,7 +23,7 @@ use crate::settings::{self, VARIABLES, Variable};
 use crate::version;
 use failure::Failure;
 
-/// Pushes Jiaoyimao mediation results to the Taobao Open Platform, and says honestly what became of them.
+/// Pushes Jiaoyimao mediation results to the Taobao Open Platform, and reports the outcome of each.
 #[derive(Debug, Parser)]
 #[command(version = version::TEXT.as_str(), about, after_help = variables())]
 struct Arguments {
@@ -52,13 +52,13 @@ enum Command {
     Healthcheck,
 }
 
-/// How the simulated gateway is run.
+/// The options of the simulated gateway.
 #[derive(Debug, clap::Args)]
 struct SandboxArguments {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:8090")]
     bind: SocketAddr,
-    /// The application key that is known
+    /// The application key that is accepted
     #[arg(long, default_value = demo::APP_KEY)]
     app_key: String,
     /// The application secret that signatures are checked with
@@ -69,10 +69,10 @@ struct SandboxArguments {
     require_session: bool,
 }
 
-/// How the demonstration is run.
+/// The options of the demonstration.
 #[derive(Debug, clap::Args)]
 struct DemoArguments {
-    /// Where the bridge listens; a free port is taken where this one is not free
+    /// Where the bridge listens; if this port is in use, a free one is chosen
     #[arg(long, default_value = "127.0.0.1:8080")]
     bind: SocketAddr,
 }
@@ -84,12 +84,12 @@ pub fn run() -> ExitCode {
 }
 
 fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // What speaks HTTP asks for it. A second start in one process, as in tests, finds it there.
+    // TLS clients use the default provider. A second start in one process, as in tests, finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version come this way too, and end well.
+            // Help and version are reported as errors by clap, and exit with 0.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
@@ -103,7 +103,7 @@ fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Healthcheck => healthcheck(),
     };
     let Err(failure) = done else { return ExitCode::SUCCESS };
-    // Nothing is left to tell if standard error is gone.
+    // If standard error is closed, the failure cannot be reported.
     let _ = write!(io::stderr(), "{failure}");
     failure.exit_code()
 }
@@ -122,7 +122,7 @@ fn variables() -> String {
     format!("Environment variables of serve and check-config:\n{}", lines.collect::<String>())
 }
 
-/// Asks `/livez` of the bridge that `BRIDGE_BIND` describes.
+/// Requests `/livez` from the bridge at `BRIDGE_BIND`.
 fn healthcheck() -> Result<(), Failure> {
     let bind = settings::bind_from_environment().map_err(|problem| problem.to_string())?;
     let answer = System::new().block_on(http::ask(reachable(bind), Method::GET, "/livez", None))?;
@@ -133,7 +133,7 @@ fn healthcheck() -> Result<(), Failure> {
     }
 }
 
-/// The address under which a listener is reached from its own machine.
+/// The address at which this machine reaches a listener.
 fn reachable(mut bind: SocketAddr) -> SocketAddr {
     match bind.ip() {
         IpAddr::V4(address) if address.is_unspecified() => bind.set_ip(Ipv4Addr::LOCALHOST.into()),

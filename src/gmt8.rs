@@ -1,5 +1,5 @@
-//! The wall clock that TOP reads: eight hours ahead of UTC, to the second. A leaf: signing, times of mediations and the
-//! simulated gateway share it.
+//! GMT+8, the time zone of TOP's timestamps, to the second. Signing, times of mediations and the simulated gateway
+//! share this module.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
-/// A wall-clock time in GMT+8, a fixed offset that has no summer time, truncated to the second. Prints as
-/// `YYYY-MM-DD HH:MM:SS`, the only form that TOP takes. The machine's own zone plays no part.
+/// A wall-clock time in GMT+8, a fixed offset without summer time, truncated to the second. It prints as `YYYY-MM-DD
+/// HH:MM:SS`, the only form that TOP accepts. The machine's time zone is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Gmt8(DateTime);
 
 impl Gmt8 {
-    /// TOP's spelling.
+    /// TOP's format.
     const FORMAT: DateTimePrinter = DateTimePrinter::new().separator(b' ').precision(Some(0));
-    /// How far GMT+8 is ahead of UTC.
+    /// The offset from UTC.
     const OFFSET: SignedDuration = SignedDuration::from_hours(8);
 
     /// The wall-clock time at an instant.
@@ -32,7 +32,7 @@ impl Gmt8 {
         Self::truncate(civil)
     }
 
-    /// Converts a civil time `offset` ahead of UTC; `None` beyond the calendar's end (years ±9999).
+    /// Converts a civil time `offset` ahead of UTC; `None` outside the calendar (years ±9999).
     #[must_use]
     pub fn from_offset(civil: DateTime, offset: SignedDuration) -> Option<Self> {
         civil.checked_add(Self::OFFSET.checked_sub(offset)?).ok().map(Self::truncate)

@@ -1,8 +1,8 @@
-//! Characters that show as nothing. A leaf: a value that consists of them is blank, and they do not hide a secret that
-//! they are strewn into.
+//! Invisible characters. A value that consists of them is blank, and a secret is also found if they are inserted into
+//! it.
 
-/// White space, format characters (Cf), default-ignorable code points and the blank Braille pattern, each range with its
-/// first and last character, in order.
+/// White space, format characters (Cf), default-ignorable code points and the blank Braille pattern, as sorted ranges
+/// with their first and last character.
 pub const INVISIBLE: [(char, char); 32] = [
     ('\u{9}', '\u{d}'),
     (' ', ' '),
@@ -38,7 +38,7 @@ pub const INVISIBLE: [(char, char); 32] = [
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
-/// Whether `character` shows as nothing.
+/// True if `character` is invisible.
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     let index = INVISIBLE.partition_point(|(_, last)| *last < character);
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_what_unicode_says() {
+    fn the_table_agrees_with_unicode() {
         let unicode =
             Regex::new(r"^[\p{White_Space}\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}]$").unwrap();
         for character in '\0'..=char::MAX {

@@ -1,12 +1,12 @@
-//! A JSON object with its members as they came. `serde_json`'s own map keeps the last of two members with one name; what
-//! checks a request, or believes an answer, has to see both.
+//! A JSON object that keeps repeated names. The map of `serde_json` keeps only the last of two members with the same
+//! name, but checks of requests and answers must see both.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// The members of one object, in their order, repeated names included.
+/// The members of an object in their order, including repeated names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members<V>(pub Vec<(String, V)>);
 
@@ -17,7 +17,7 @@ impl<V> Members<V> {
         self.0.iter().find_map(|(known, value)| (known == name).then_some(value))
     }
 
-    /// Whether two members have one name.
+    /// True if two members have the same name.
     #[must_use]
     pub fn has_repeated_names(&self) -> bool {
         let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Hands over to the command line; nothing here to test.
+//! Starts the command line.
 
 use std::process::ExitCode;
 

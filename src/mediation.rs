@@ -1,7 +1,7 @@
-//! The vocabulary: what a mediation result is, in types that cannot hold anything wrong.
+//! The vocabulary: the parts of a mediation result, as types that hold only valid values.
 //!
-//! It knows no HTTP, no TOP, no environment and no clock. Each type has a private field, one fallible constructor, and
-//! the constants that it checks by; messages, the type's JSON schema and the tests are made from the same constants.
+//! This module does not depend on HTTP, TOP, the environment or a clock. Each type has a private field, one fallible
+//! constructor, and constants for its limits. Messages, JSON schemas and tests use the same constants.
 
 mod case_id;
 mod completed_time;
@@ -18,11 +18,11 @@ pub use text::{Content, MediatorName, ResultText, TextRule, WorkNumber};
 use utoipa::ToSchema;
 pub use violation::{Rule, Violation};
 
-/// How a mediation ended, as its mediator reports it (调解结果). Members that are null count as absent.
+/// The result of a mediation, as the mediator reports it (调解结果). Members that are null count as absent.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MediationResult {
-    /// How it ended (调解结果). TOP documents no list of values.
+    /// The result (调解结果). TOP documents no list of values.
     pub result: ResultText,
     /// The number of the complaint's work order (投诉工单号).
     #[schema(schema_with = nullable::<WorkNumber>)]
@@ -41,10 +41,10 @@ pub struct MediationResult {
     pub content: Option<Content>,
 }
 
-/// A quotation of personal data shorter than this is a common word, in characters.
-const SHORTEST_NAME_QUOTATION: usize = 4;
-/// The same for the content, which holds many common words.
-const SHORTEST_CONTENT_QUOTATION: usize = 6;
+/// The minimum number of characters for a quotation of name or phone. Shorter ones are common words.
+const MIN_NAME_QUOTATION: usize = 4;
+/// The minimum for the content, which holds many common words.
+const MIN_CONTENT_QUOTATION: usize = 6;
 
 impl MediationResult {
     /// A result without its optional members.
@@ -60,14 +60,15 @@ impl MediationResult {
         }
     }
 
-    /// Its personal data, and how many characters of each count as a quotation of it: what no log line may repeat.
+    /// The personal data, each with the minimum number of characters that count as a quotation. No log line may repeat
+    /// them.
     pub fn personal_data(&self) -> impl Iterator<Item = (&str, usize)> {
-        // A new member has to be considered here.
+        // A new member must be added here.
         let Self { result: _, work_number: _, completed_time: _, mediator_name, mediator_phone, content } =
             self;
-        let name = mediator_name.as_ref().map(|name| (name.as_str(), SHORTEST_NAME_QUOTATION));
-        let phone = mediator_phone.as_ref().map(|phone| (phone.as_str(), SHORTEST_NAME_QUOTATION));
-        let content = content.as_ref().map(|content| (content.as_str(), SHORTEST_CONTENT_QUOTATION));
+        let name = mediator_name.as_ref().map(|name| (name.as_str(), MIN_NAME_QUOTATION));
+        let phone = mediator_phone.as_ref().map(|phone| (phone.as_str(), MIN_NAME_QUOTATION));
+        let content = content.as_ref().map(|content| (content.as_str(), MIN_CONTENT_QUOTATION));
         [name, phone, content].into_iter().flatten()
     }
 }

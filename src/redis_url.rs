@@ -1,4 +1,4 @@
-//! Where Redis is, as `BRIDGE_REDIS_URL` says it: one server, servers that Sentinels watch, or a cluster.
+//! Parses `BRIDGE_REDIS_URL`: a single server, servers that Sentinels watch, or a cluster.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -7,20 +7,20 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 
-/// The ports where none is given.
+/// The default ports.
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
-/// Where Redis is, and how to get in. Its `Debug` text holds no password.
+/// The location of Redis and the credentials. The `Debug` text holds no password.
 #[derive(Debug, Clone)]
 pub struct RedisUrl {
-    /// How many servers there are, and who knows which of them is written to.
+    /// A single server, Sentinels or a cluster.
     pub topology: Topology,
-    /// Hosts with their ports: of the server, of the Sentinels, or of some nodes of the cluster.
+    /// Hosts with ports: of the server, of the Sentinels, or of some nodes of the cluster.
     pub nodes: Vec<(String, u16)>,
-    /// Whether connections are encrypted.
+    /// True if connections use TLS.
     pub tls: bool,
-    /// The user, where it is not Redis' default one.
+    /// The user; `None` is the default user of Redis.
     pub username: Option<String>,
     /// The password.
     pub password: Option<SecretString>,
@@ -28,25 +28,25 @@ pub struct RedisUrl {
     pub database: u16,
 }
 
-/// How many servers there are, and who knows which of them is written to.
+/// The topology of the servers, which defines how the primary is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topology {
     /// One server.
     Single,
-    /// The primary of this service, which Sentinels know.
+    /// Sentinels, which know the primary of this service.
     Sentinel {
-        /// The name by which they know it.
+        /// The name of the service.
         service: String,
     },
-    /// A cluster, whose nodes know.
+    /// A cluster, whose nodes know the primaries.
     Cluster,
 }
 
-/// What a URL of Redis looks like: the text has none of these forms.
+/// The text is not a valid URL of Redis. The message describes the valid forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoRedisUrl;
+pub struct InvalidRedisUrl;
 
-impl fmt::Display for NoRedisUrl {
+impl fmt::Display for InvalidRedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "must be redis://[user:password@]host:port/db, redis-sentinel://[user:password@]host:port,host:port/db#service \
@@ -57,10 +57,10 @@ impl fmt::Display for NoRedisUrl {
 }
 
 impl FromStr for RedisUrl {
-    type Err = NoRedisUrl;
+    type Err = InvalidRedisUrl;
 
-    fn from_str(text: &str) -> Result<Self, NoRedisUrl> {
-        Self::parse(text).ok_or(NoRedisUrl)
+    fn from_str(text: &str) -> Result<Self, InvalidRedisUrl> {
+        Self::parse(text).ok_or(InvalidRedisUrl)
     }
 }
 
@@ -99,7 +99,7 @@ impl RedisUrl {
             let (user, password) = split_off(user, ':');
             (Some(user), password)
         });
-        // Empty is none; what is there must decode.
+        // An empty part counts as absent; any other part must decode.
         let read = |text: Option<&str>| {
             text.filter(|text| !text.is_empty()).map_or(Some(None), |text| decoded(text).map(Some))
         };
@@ -108,15 +108,15 @@ impl RedisUrl {
     }
 }
 
-/// A text up to the first `separator`, and what is behind it.
+/// Splits a text at the first `separator`.
 fn split_off(text: &str, separator: char) -> (&str, Option<&str>) {
     text.split_once(separator).map_or((text, None), |(before, behind)| (before, Some(behind)))
 }
 
 fn decoded(text: &str) -> Option<String> {
-    let sound =
+    let valid_escape =
         |escape: &str| escape.get(..2).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let plain = !text.is_empty() && text.split('%').skip(1).all(sound);
+    let plain = !text.is_empty() && text.split('%').skip(1).all(valid_escape);
     percent_decode_str(text).decode_utf8().ok().filter(|_| plain).map(Into::into)
 }
 
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of a URL, in one line.
+    /// The parsed URL in one line.
     fn read(text: &str) -> Option<String> {
         let url: RedisUrl = text.parse().ok()?;
         let nodes: Vec<String> = url.nodes.iter().map(|(host, port)| format!("{host} {port}")).collect();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn invalid_urls_are_refused() {
         for text in [
             "",
             "host:6379",

@@ -1,12 +1,12 @@
-//! A simulated TOP gateway for demonstrations and tests: it checks what TOP checks, answers as TOP answers, and fails
-//! in every way that TOP and the network before it can fail.
+//! A simulated TOP gateway for demonstrations and tests. It checks what TOP checks, answers as TOP answers, and
+//! simulates the failures of TOP and of the network.
 //!
-//! In reading order: [`SCENARIOS`] is the table of what a case id makes it do, `gateway` takes a request from route to
-//! response, `parameters` reads what was sent, `checks` is what every method requires, `push` the one method with
-//! scenarios, `memory` what is remembered between calls; `answer` writes TOP's answers, and `reply` puts these, or what
+//! In reading order: [`SCENARIOS`] maps case ids to behaviour. `gateway` turns a request into a response, `parameters`
+//! parses it, `checks` holds the checks of all methods, and `push` the method with scenarios. `memory` holds the state
+//! between calls. `answer` formats TOP's answers, and `reply` sends these or other replies.
 //! else may come back, on the wire.
-//!
-//! It shares `top`'s vocabulary and nothing of the bridge, so that any TOP client can be pointed at it. A further method
+//! It uses only the vocabulary of `top` and nothing of the bridge, so that it works with any TOP client. A further
+//! method needs a variant of `gateway`'s `Simulated` and, if it is longer than a line, a file like `push`.
 //! is a variant of `gateway`'s `Simulated` and, where it is more than a line, a file like `push`.
 
 mod answer;
@@ -39,18 +39,18 @@ use reply::Fault;
 pub use checks::Config;
 pub use scenarios::{SCENARIOS, Scenario};
 
-/// The most connections at once; more wait in the listener's queue.
+/// The maximum number of connections. Further ones wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 2048;
-/// How long a connection may take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long accepting pauses after it failed, most likely for want of file descriptors.
+/// The limit for the arrival of a request's head.
+const CALL_HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause after accepting failed, most likely because there are no free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves the gateway, `POST` or `GET` on `/router/rest`, until `stop`; then it stops accepting and closes every
-/// connection, whatever is in flight there.
+/// Serves the gateway, `POST` or `GET` on `/router/rest`, until `stop`. Then it stops accepting and closes all
+/// connections, including those with a call in flight.
 ///
 /// # Errors
-/// When the listener cannot be used with the runtime.
+/// If the listener cannot be used with the runtime.
 pub async fn serve(
     listener: net::TcpListener,
     config: Config,
@@ -87,15 +87,15 @@ async fn serve_connection(socket: TcpStream, gateway: Arc<Gateway>) {
     }
 }
 
-/// Drives one connection as HTTP until it ends, or until a scenario breaks it. A caller that hangs up does not stop a
-/// call in flight, as it would not stop TOP's back end.
+/// Serves HTTP on one connection until it ends or a scenario breaks it. A caller that hangs up does not stop its call,
+/// just as it would not stop TOP's back end.
 async fn drive(socket: TcpStream, gateway: &Gateway) -> Result<(), Box<dyn Error + Send + Sync>> {
     socket.set_nodelay(true)?;
     let service = service_fn(|request| Box::pin(gateway.respond(request)));
     let mut connection = http1::Builder::new()
         .half_close(true)
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(CALL_HEAD_TIMEOUT)
         .auto_date_header(false)
         .serve_connection(TokioIo::new(socket), service);
     let Err(error) = poll_fn(|context| connection.poll_without_shutdown(context)).await else {

@@ -1,4 +1,4 @@
-//! The running bridge: built from settings and a listener, run until it is told to stop, drained.
+//! The running bridge. It is built from settings and a listener, runs until it has to stop, and then drains.
 
 mod connection;
 mod service;
@@ -24,16 +24,17 @@ use crate::delivery::{Delivery, Limits, Shared};
 use crate::settings::{IdempotencyStore, Settings, is_loopback};
 use crate::top::{Client, ClientError, Credentials, Route};
 
-/// Connections that may wait to be accepted: a burst of thousands is taken, not dropped.
+/// The maximum number of connections that wait to be accepted. It is large enough for a burst of thousands.
 const BACKLOG: i32 = 4096;
-/// How long the accepting thread may take to notice that it is to pause.
-const PAUSED: Duration = Duration::from_millis(50);
-/// How many bytes of answers the kernel buffers for each connection. By default it is megabytes for a client that reads nothing.
+/// The time in which the accepting thread notices that it is paused.
+const PAUSE_LATENCY: Duration = Duration::from_millis(50);
+/// The size of the kernel's send buffer for each connection. The default can grow to megabytes if the client does not
+/// read.
 const SEND_BUFFER: usize = 128 * 1024;
-/// Beyond the deadline, how long the last answers may take to leave when the process stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// The additional time after the deadline for the last answers when the process stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The bridge, listening.
+/// The bridge with its listener.
 pub struct Application {
     server: Server,
     listener: TcpListener,
@@ -42,25 +43,25 @@ pub struct Application {
     address: SocketAddr,
 }
 
-/// Why the bridge could not be built.
+/// The reason why the bridge could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The HTTP client towards TOP.
+    /// The HTTP client for TOP could not be built.
     #[error("the client for TOP cannot be made")]
     Client(#[from] ClientError),
-    /// The socket.
+    /// The listening socket could not be used.
     #[error("the listening socket cannot be used")]
     Listener(#[from] io::Error),
 }
 
-/// Opens the socket that [`Application::build`] takes. `SO_REUSEADDR` lets a restart take the port at once.
+/// Opens the socket for [`Application::build`]. With `SO_REUSEADDR` a restart can use the port at once.
 ///
 /// # Errors
-/// When the address is taken or not this machine's.
+/// If the address is in use or does not belong to this machine.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    // Inherited by each connection.
+    // Accepted connections inherit it.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -68,10 +69,10 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Application {
-    /// Builds the bridge on `listener`. Requests are accepted once it runs. It must be called within an actix system.
+    /// Builds the bridge on `listener`. It accepts requests once it runs. This must be called within an actix system.
     ///
     /// # Errors
-    /// When the client for TOP cannot be made, or the socket cannot be used.
+    /// If the client for TOP cannot be built, or the socket cannot be used.
     pub fn build(settings: &Settings, listener: TcpListener) -> Result<Self, BuildError> {
         let address = listener.local_addr()?;
         let shared = Shared::new(Limits {
@@ -83,26 +84,26 @@ impl Application {
         let states = states(settings, &shared, address)?;
         let server = Server::build()
             .workers(workers)
-            .shutdown_timeout((settings.bridge_deadline + LAST_ANSWERS).as_secs())
+            .shutdown_timeout((settings.bridge_deadline + DRAIN_TIMEOUT).as_secs())
             .disable_signals();
         let stopping = server.graceful_shutdown_signal();
-        let unread = settings.bridge_deadline + LAST_ANSWERS;
+        let unread = settings.bridge_deadline + DRAIN_TIMEOUT;
         let service = move || service::http(states(), stopping.clone(), address, unread);
         let server = server.listen("bridge", listener.try_clone()?, service)?.run();
         Ok(Self { server, listener, shared, drain_delay: settings.bridge_drain_delay, address })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `stop` is ready, then drains: `/readyz` says so at once, requests are still accepted for the drain delay,
-    /// then no connection is accepted any more and every request in flight is answered.
+    /// Serves until `stop` is ready, then drains: `/readyz` is 503 at once, requests are still accepted for the drain
+    /// delay, then no more connections are accepted and every request in flight is answered.
     ///
     /// # Errors
-    /// When the server fails.
+    /// If the server fails.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self { server, listener, shared, drain_delay, .. } = self;
         let handle = server.handle();
@@ -113,24 +114,27 @@ impl Application {
             () = stop => {}
         }
         shared.lifecycle().advance(Phase::Draining);
-        tracing::info!(?drain_delay, "stopping: not ready any more");
+        tracing::info!(?drain_delay, "stopping: no longer ready");
         sleep(drain_delay).await;
         if drain(&handle, &listener, &shared).await { serving.await? } else { Ok(()) }
     }
 }
 
-/// Accepts no more connections, finishes the pushes in flight, those whose callers have gone included, then answers what is
-/// left and ends the workers. All of that has one deadline's time and [`LAST_ANSWERS`]; false if it was not enough.
+/// Accepts no more connections, finishes the pushes in flight, including those whose callers have hung up, then answers
+/// the other requests and stops the workers. The limit for all of this is the deadline plus [`DRAIN_TIMEOUT`]; false if
+/// it is exceeded.
 async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -> bool {
     shared.lifecycle().advance(Phase::Closing);
     handle.pause().await;
-    // The accepting thread does so a moment later and tells nobody; a socket that is shut down before would be an error.
-    sleep(PAUSED).await;
-    // Paused, connections would still be made and wait in vain; shut down, they are refused.
+    // The accepting thread pauses a moment later without notice. If the socket is shut down before, it reports an
+    // error.
+    sleep(PAUSE_LATENCY).await;
+    // A paused listener still completes connections, which then wait without effect. After the shutdown they are
+    // refused.
     if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
         tracing::warn!(%error, "the listening socket could not be shut down");
     }
-    let end = Instant::now() + shared.deadline() + LAST_ANSWERS;
+    let end = Instant::now() + shared.deadline() + DRAIN_TIMEOUT;
     let ended = timeout_at(end, async {
         shared.lifecycle().drained().await;
         handle.stop(true).await;
@@ -144,8 +148,8 @@ async fn drain(handle: &ServerHandle, listener: &TcpListener, shared: &Shared) -
     ended
 }
 
-/// Makes the state of one worker after the other, each with a client and a connection to Redis of its own, so that no push
-/// wakes another thread.
+/// Returns a function that builds the state of the next worker. Each has its own client and Redis connection, so that
+/// no push wakes another thread.
 fn states(
     settings: &Settings,
     shared: &Arc<Shared>,
@@ -182,7 +186,7 @@ fn states(
     })
 }
 
-/// The store of Idempotency-Keys, where the operator wants one.
+/// The store of Idempotency-Keys, if the settings enable it.
 #[must_use]
 pub fn key_store(settings: &Settings) -> Option<Store> {
     match (settings.bridge_idempotency, &settings.bridge_redis_url) {
@@ -192,10 +196,10 @@ pub fn key_store(settings: &Settings) -> Option<Store> {
     }
 }
 
-/// A client of TOP as the settings say.
+/// Builds the client for TOP from the settings.
 ///
 /// # Errors
-/// When it cannot be made, mostly because the system has no CA certificates.
+/// If it cannot be built, usually because the system has no CA certificates.
 pub fn client(settings: &Settings) -> Result<Client, ClientError> {
     let credentials = Credentials {
         app_key: settings.top_app_key.clone(),

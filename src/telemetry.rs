@@ -1,7 +1,7 @@
-//! Which log lines there are, in what form, and that none of them holds up a push.
+//! Logging: filter, format and output. Logging never delays a push.
 //!
-//! Lines go into the bounded queue of `tracing-appender` and are written by a thread of its own. When nobody reads them,
-//! lines are dropped and counted, and pushes go on. It knows nothing of what is logged.
+//! Lines go into the bounded queue of `tracing-appender`, and a separate thread writes them. If the output is not read,
+//! lines are dropped and counted, and pushes go on. This module does not depend on what is logged.
 
 mod output;
 
@@ -22,25 +22,25 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::settings::{LogFilter, LogFormat};
 use output::{Lines, Output, Progress};
 
-/// How long the last lines may take to be written when the process ends.
-const LAST_LINES: Duration = Duration::from_secs(3);
-/// The most lines that wait: a few seconds of thousands of pushes.
-const QUEUE: usize = 8192;
+/// The limit for writing the last lines when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// The maximum number of waiting lines: a few seconds at thousands of pushes per second.
+const MAX_QUEUED_LINES: usize = 8192;
 
-/// What the process's log has lost. There is one log, and it lives as long as the process.
+/// The progress of the log. There is one log, which exists as long as the process.
 static PROGRESS: OnceLock<Progress> = OnceLock::new();
 
-/// Writes the last lines when it is dropped: keep it until the process ends.
+/// Writes the last lines when it is dropped. Keep it until the process ends.
 #[must_use]
 pub struct Log {
     queue: NonBlocking,
     guard: Option<WorkerGuard>,
 }
 
-/// Starts logging to `output`, and logs panics from now on. A second start in one process changes nothing.
+/// Starts logging to `output`, including panics. A second start in one process has no effect.
 ///
 /// # Errors
-/// When the output cannot be had.
+/// If the output cannot be opened.
 pub fn init(
     filter: &LogFilter,
     format: LogFormat,
@@ -50,9 +50,9 @@ pub fn init(
     if PROGRESS.set(progress.clone()).is_err() {
         return Ok(None);
     }
-    // Straight to the file: the standard library's own buffer would be locked and searched for line ends.
+    // Write directly to the file: the buffer of the standard library would be locked and searched for line breaks.
     let file = File::from(output.as_fd().try_clone_to_owned()?);
-    let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).thread_name("log");
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(MAX_QUEUED_LINES).thread_name("log");
     let (queue, guard) = builder.finish(Output::new(file, progress.clone()));
     progress.watch(&queue);
     let lines = tracing_subscriber::fmt::layer().with_writer(Lines(queue.clone())).with_target(false);
@@ -60,14 +60,14 @@ pub fn init(
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_ansi(output.is_terminal()).boxed(),
     };
-    // Only a second start could find a subscriber here.
-    let _ = tracing_subscriber::registry().with(without_greetings(filter)).with(lines).try_init();
+    // This fails only at a second start.
+    let _ = tracing_subscriber::registry().with(without_start_up_lines(filter)).with(lines).try_init();
     std::panic::set_hook(Box::new(log_panic));
     Ok(Some(Log { queue, guard: Some(guard) }))
 }
 
-/// What is logged, without the lines by which the server library greets every start at `info`.
-fn without_greetings(filter: &LogFilter) -> Targets {
+/// The filter without the start-up lines of the server library at `info`.
+fn without_start_up_lines(filter: &LogFilter) -> Targets {
     const LIBRARY: &str = "actix_server";
     let targets = filter.0.clone();
     let asked_for = targets.iter().any(|(target, _)| target.starts_with(LIBRARY));
@@ -78,21 +78,22 @@ fn without_greetings(filter: &LogFilter) -> Targets {
     }
 }
 
-/// Logs where a panic happened, and its text if that is a literal: one that was formatted when it happened may hold
-/// anything, also what must not be logged.
+/// Logs the place of a panic, and its text only if that is a literal: a formatted text may hold data that must not be
+/// logged.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     let message = panic.payload().downcast_ref::<&'static str>();
     tracing::error!(panic.place = place, panic.message = message, "panic");
 }
 
-/// Log lines that were lost since the process began, because nobody read them fast enough or their output refused them.
+/// The number of lost log lines since the start, because they were not read fast enough or the output refused them.
 #[must_use]
 pub fn lines_dropped() -> u64 {
     PROGRESS.get().map_or(0, Progress::lost)
 }
 
-/// An error and what caused it, from the outside in, as one text. A cause that its effect has told already is left out.
+/// The text of an error and its causes, the outermost first. A cause that the previous text already contains is left
+/// out.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -107,7 +108,7 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Whole milliseconds, as log lines give durations.
+/// The unit of durations in log lines.
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -115,10 +116,11 @@ pub fn milliseconds(duration: Duration) -> u64 {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let written =
-            PROGRESS.get().is_some_and(|progress| progress.wait_until_written(&mut self.queue, LAST_LINES));
+        let written = PROGRESS
+            .get()
+            .is_some_and(|progress| progress.wait_until_written(&mut self.queue, FLUSH_TIMEOUT));
         if !written {
-            // The queue's own guard would wait again, and print to the very output that nobody reads.
+            // The queue's own guard would wait again, and print to the output that is not read.
             std::mem::forget(self.guard.take());
         }
     }
@@ -132,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_of_a_panic_is_logged_only_where_it_is_a_literal() {
+    fn the_text_of_a_panic_is_logged_only_if_it_is_a_literal() {
         let written = tempfile::NamedTempFile::new().unwrap();
         let writer = Arc::new(written.reopen().unwrap());
         let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(writer).finish();

@@ -1,13 +1,13 @@
-//! The Taobao Open Platform (TOP) gateway's protocol, for any method: how a call is signed and sent, and what comes back.
+//! The protocol of the Taobao Open Platform (TOP) gateway for any method: signing, sending and reading a call.
 //!
-//! In reading order: [`sign`] is the pure signature, [`credentials`] makes the signed form, [`client`] calls a [`Method`]
-//! (with a `body` that knows whether it was sent), [`answer`] reads what comes back into an [`Envelope`] or an [`error`],
-//! [`failure`] is the table from TOP's codes to what they mean, [`foreign`] an answer that is not TOP's, [`details`] what callers and operators are told of TOP's
-//! own words, [`scrub`] what makes these fit to be shown. [`time_get`] is the one method that lives here, since it belongs
-//! to no business.
+//! In reading order: [`sign`] is the pure signature. [`credentials`] builds the signed form. [`client`] calls a
+//! [`Method`], with a `body` that records whether it was sent. [`answer`] parses what comes back into an [`Envelope`]
+//! or an [`error`]. [`failure`] maps TOP's codes to their meaning, and [`foreign`] describes an answer that is not
+//! TOP's. [`details`] holds TOP's codes and messages for callers and operators, and [`scrub`] makes them safe to show.
+//! [`time_get`] is the only method here, because it belongs to no business.
 //!
-//! The only room that names `md5` and, for the way to TOP, `reqwest`. It knows nothing of mediations, nothing of HTTP
-//! towards callers, and does not decide whether a call is made again.
+//! This is the only module that depends on `md5` and, for calls to TOP, on `reqwest`. It does not depend on mediations
+//! or on the HTTP API, and it does not decide whether a call is repeated.
 
 pub mod answer;
 mod body;

@@ -9,33 +9,33 @@ use subtle::{Choice, ConstantTimeEq};
 use super::problem::{Code, Problem};
 use crate::settings::Callers;
 
-/// The callers that are configured. Without any, everyone who reaches the port may push.
+/// The configured callers. If there are none, anyone who can connect may push.
 #[derive(Debug, Clone)]
 pub struct Authenticator(Vec<(Arc<str>, SecretString)>);
 
 impl Authenticator {
-    /// Knows the callers of the settings.
+    /// Takes the callers from the settings.
     #[must_use]
     pub fn new(callers: Option<&Callers>) -> Self {
         let callers = callers.into_iter().flat_map(|callers| &callers.0);
         Self(callers.map(|caller| (caller.name.as_str().into(), caller.token.clone())).collect())
     }
 
-    /// Whether no callers are configured.
+    /// True if no callers are configured.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The callers' names; one that has several tokens comes as often.
+    /// The names of the callers. A caller with several tokens appears once for each.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &**name)
     }
 
-    /// The caller's name; `None` where no callers are configured.
+    /// The name of the caller; `None` if no callers are configured.
     ///
     /// # Errors
-    /// `unauthenticated`, in the same words whatever is wrong.
+    /// `unauthenticated`, with the same text for every cause.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
         if self.is_open() {
             return Ok(None);
@@ -51,7 +51,7 @@ impl Authenticator {
         })
     }
 
-    /// Compares with every token to its end, so that the time taken tells nothing about them but their lengths.
+    /// Compares `token` with every known token in full, so that the time taken reveals only their lengths.
     fn name(&self, token: &[u8]) -> Option<Arc<str>> {
         let found = self.0.iter().fold(None, |found, (name, known)| {
             let same: Choice = known.expose_secret().as_bytes().ct_eq(token);
@@ -61,7 +61,7 @@ impl Authenticator {
     }
 }
 
-/// The token of `Bearer TOKEN`; the scheme is case-insensitive, RFC 9110 section 11.1.
+/// The token of `Bearer TOKEN`. The scheme is case-insensitive, RFC 9110 section 11.1.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;
     let token = token.trim_ascii();
@@ -94,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn a_known_token_names_its_caller() {
+    fn a_known_token_identifies_its_caller() {
         assert_eq!(name(&["Bearer old-token-0123456789"]), Ok(Some("wms".to_owned())));
         assert_eq!(name(&["bearer  new-token-0123456789 "]), Ok(Some("wms".to_owned())));
         assert_eq!(name(&["BEARER erp-token-0123456789"]), Ok(Some("erp".to_owned())));
     }
 
     #[test]
-    fn anything_else_is_unauthenticated() {
+    fn invalid_credentials_are_unauthenticated() {
         for values in [
             &[][..],
             &[""],

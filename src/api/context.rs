@@ -1,5 +1,4 @@
-//! What is known of a request from its first moment: its identifier, the trace it belongs to, when it arrived, which
-//! language its sender reads.
+//! What is known about a request when it arrives: identifier, trace, arrival time and preferred language.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,41 +14,41 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::schema::string;
 
-/// The header that carries a request's identifier, both ways.
+/// The header with the identifier of a request, in requests and answers.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The header that ties a request to a trace, W3C Trace Context section 3.2.
+/// The header that assigns a request to a trace, W3C Trace Context section 3.2.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// A request's identifier: the caller's, if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new one.
+/// The identifier of a request: the caller's if it is 1 to 128 of `A-Z a-z 0-9 . _ -`, else a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
-/// The trace that a request belongs to, as its caller's `traceparent` says: 32 hexadecimal digits, not all zero.
+/// The trace of a request, from the caller's `traceparent`: 32 hexadecimal digits, not all zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceId(Arc<str>);
 
-/// What is known of a request from its first moment. Clones share their texts.
+/// What is known about a request when it arrives. Clones share their texts.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Its identifier.
+    /// The identifier of the request.
     pub request_id: RequestId,
-    /// The trace that it belongs to, where its caller says so.
+    /// The trace of the request, if the caller sent a valid `traceparent`.
     pub trace_id: Option<TraceId>,
-    /// When its head had arrived; deadlines count from here.
+    /// When the head of the request had arrived. Deadlines count from here.
     pub arrival: Instant,
-    /// `Accept-Language`.
+    /// The header `Accept-Language`.
     pub accept_language: Option<HeaderValue>,
 }
 
 impl RequestId {
-    /// The most characters of a caller's own identifier.
+    /// The maximum number of characters of a caller's identifier.
     pub const MAX: usize = 128;
-    /// The rule, lengths aside, as an ECMA-262 pattern.
+    /// The allowed characters, as an ECMA-262 pattern.
     const PATTERN: &str = "^[A-Za-z0-9._-]+$";
 
-    /// The caller's identifier, or a new one where that is missing, repeated or not in the allowed form.
+    /// The caller's identifier, or a new one if it is missing, repeated or invalid.
     #[must_use]
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(&X_REQUEST_ID);
         match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
             (Some(text), None) if Self::is_valid(text) => Self(text.into()),
@@ -66,7 +65,7 @@ impl RequestId {
         (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed)
     }
 
-    /// The identifier.
+    /// The text of the header.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -88,32 +87,31 @@ impl PartialSchema for RequestId {
 impl ToSchema for RequestId {}
 
 impl TraceId {
-    /// What [`Self::of`] reads, as an ECMA-262 pattern.
+    /// The form that [`Self::from_headers`] accepts, as an ECMA-262 pattern.
     const PATTERN: &str = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$";
 
-    /// Reads it from the one `traceparent` of a request. What is not in its form is no trace, and no error of the
-    /// request.
+    /// Parses the `traceparent` of a request. An invalid or repeated one is ignored, as the specification requires.
     #[must_use]
-    pub fn of(headers: &HeaderMap) -> Option<Self> {
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(&TRACEPARENT);
         let (text, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
         let mut parts = text.split('-');
         let mut part = |length| parts.next().filter(|part| part.len() == length && is_hex(part));
         let (version, trace, parent, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
-        // Later versions may add more.
+        // Later versions may add fields.
         let known = version != "ff" && (version != "00" || parts.next().is_none());
         let zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
         (known && !zero(trace) && !zero(parent)).then(|| Self(trace.into()))
     }
 
-    /// The digits.
+    /// The 32 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The schema of the header that it is read from.
+/// The schema of the header `traceparent`.
 impl PartialSchema for TraceId {
     fn schema() -> RefOr<Schema> {
         string(55, 512, Self::PATTERN).into()
@@ -122,7 +120,7 @@ impl PartialSchema for TraceId {
 
 impl ToSchema for TraceId {}
 
-/// Lower-case hexadecimal digits alone.
+/// True if `text` consists of lower-case hexadecimal digits.
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -130,20 +128,20 @@ fn is_hex(text: &str) -> bool {
 impl Context {
     /// The context of a request that arrives now.
     #[must_use]
-    pub fn of_arrival(headers: &HeaderMap) -> Self {
+    pub fn on_arrival(headers: &HeaderMap) -> Self {
         Self {
-            request_id: RequestId::of(headers),
-            trace_id: TraceId::of(headers),
+            request_id: RequestId::from_headers(headers),
+            trace_id: TraceId::from_headers(headers),
             arrival: Instant::now(),
             accept_language: headers.get(ACCEPT_LANGUAGE).cloned(),
         }
     }
 
-    /// The context of a request, as the middleware made it when it arrived.
+    /// The context that the middleware stored in a request.
     #[must_use]
-    pub fn of(request: &HttpRequest) -> Self {
+    pub fn stored_in(request: &HttpRequest) -> Self {
         let made = request.extensions().get::<Self>().cloned();
-        made.unwrap_or_else(|| Self::of_arrival(request.headers()))
+        made.unwrap_or_else(|| Self::on_arrival(request.headers()))
     }
 }
 
@@ -152,7 +150,7 @@ impl FromRequest for Context {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::of(request)))
+        ready(Ok(Self::stored_in(request)))
     }
 }
 
@@ -166,11 +164,11 @@ mod tests {
         let request = values
             .iter()
             .fold(TestRequest::default(), |request, value| request.append_header((TRACEPARENT, *value)));
-        TraceId::of(request.to_http_request().headers()).map(|trace| trace.as_str().to_owned())
+        TraceId::from_headers(request.to_http_request().headers()).map(|trace| trace.as_str().to_owned())
     }
 
     #[test]
-    fn a_trace_is_read_from_a_valid_traceparent_alone() {
+    fn only_a_valid_traceparent_is_read() {
         const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
         let good = format!("00-{ID}-00f067aa0ba902b7-01");
         assert_eq!(trace(&[&good]).as_deref(), Some(ID));

@@ -1,4 +1,4 @@
-//! The documents: the OpenAPI document, and Swagger UI to read and try it, offline.
+//! The OpenAPI document, and Swagger UI to read it and to try it offline.
 
 use std::error::Error;
 use std::io::Read;
@@ -21,23 +21,23 @@ use super::schema::{AnyObject, AnyObjects, SpecificationVersion};
 use super::state::{Gateway, State};
 use crate::telemetry::chain;
 
-/// An OpenAPI 3.1 document, as far as its first level.
+/// The first level of an OpenAPI 3.1 document.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used: the document is a text")]
 struct OpenApiDocument {
-    /// The version of the specification.
+    /// The version of the OpenAPI specification.
     #[schema(value_type = SpecificationVersion)]
     openapi: String,
-    /// What this interface is.
+    /// The title, version and description of this API.
     #[schema(value_type = AnyObject)]
     info: (),
-    /// Where it is served.
+    /// The URLs of this API.
     #[schema(value_type = AnyObjects)]
     servers: (),
     /// The operations, by path and method.
     #[schema(value_type = AnyObject)]
     paths: (),
-    /// What the operations share.
+    /// The definitions that the operations share.
     #[schema(value_type = AnyObject)]
     components: (),
     /// The groups of operations.
@@ -50,7 +50,7 @@ struct OpenApiDocument {
     tag = "documents",
     operation_id = "getOpenApiDocument",
     summary = "This document",
-    description = "The OpenAPI 3.1 document of this very bridge.",
+    description = "The OpenAPI 3.1 document of this bridge.",
     responses((status = 200, description = "The OpenAPI document.", body = OpenApiDocument))
 )]
 #[get("/openapi.json")]
@@ -59,13 +59,14 @@ pub(super) async fn openapi(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().insert_header(json).body(state.document.as_str())
 }
 
-/// `GET /` and the path of Swagger UI without its slash: lead there. Relative, so that a proxy may strip a prefix.
+/// `GET /` and the path of Swagger UI without its slash redirect there. The redirect is relative, so that a proxy may
+/// strip a path prefix.
 pub(super) async fn home() -> HttpResponse {
     let swagger_ui = paths::SWAGGER_UI.trim_start_matches('/');
     HttpResponse::TemporaryRedirect().insert_header((LOCATION, swagger_ui)).finish()
 }
 
-/// `GET /swagger-ui/…`: one of Swagger UI's files.
+/// `GET /swagger-ui/…`: a file of Swagger UI.
 pub(super) async fn page(
     request: HttpRequest,
     file: Path<String>,
@@ -95,16 +96,16 @@ pub(super) async fn page(
     Ok(if is_page { response.body(with_destination(&plain, &state.gateway)) } else { response.body(plain) })
 }
 
-/// Swagger UI's own settings. Where pushes go to a real gateway, nothing is armed before somebody presses *Try it out*.
+/// The settings of Swagger UI. If pushes go to a real gateway, nothing is enabled before the user presses *Try it out*.
 fn config(gateway: &Gateway) -> Arc<Config<'static>> {
     let document = format!("..{}", paths::OPENAPI);
-    // Without "none" the page asks a foreign validator about every document.
+    // Without "none" the page sends every document to a foreign validator.
     let config = Config::from(document).validator_url("none").use_base_layout();
     let config = config.display_request_duration(true).persist_authorization(false);
     Arc::new(config.try_it_out_enabled(gateway.simulated))
 }
 
-/// Swagger UI's page with a line above it that says where a push would go, in words and colour.
+/// Adds a line to the page of Swagger UI that says where a push would go.
 fn with_destination(page: &[u8], gateway: &Gateway) -> String {
     let url = html! { code { (gateway.url) } };
     let banner = html! {
@@ -124,7 +125,7 @@ fn with_destination(page: &[u8], gateway: &Gateway) -> String {
     String::from_utf8_lossy(page).replacen("<body>", &body, 1)
 }
 
-/// The line's colours, and what makes the page fit a phone.
+/// The colours of that line, and the layout for narrow screens.
 const STYLE: &str = "\
 .destination{position:sticky;top:0;z-index:2;margin:0;padding:.75rem 1.25rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}\
 .simulated{background:#dff5e7;color:#0f4a2a}\
@@ -137,7 +138,7 @@ word-break:break-word}.swagger-ui .opblock-summary{flex-wrap:wrap}\
 .swagger-ui .responses-table .response-col_status{padding-right:.5rem}\
 .swagger-ui .parameters-col_description input,.swagger-ui select{max-width:100%;width:100%}}";
 
-/// Whether the client reads gzip, RFC 9110 section 12.5.3. One that says nothing is given what everyone can read.
+/// True if the client accepts gzip, RFC 9110 section 12.5.3. A client without `Accept-Encoding` gets no gzip.
 fn accepts_gzip(request: &HttpRequest) -> bool {
     let supported = [Encoding::gzip(), Encoding::identity()];
     let accepted = AcceptEncoding::parse(request).ok();

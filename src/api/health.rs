@@ -1,5 +1,5 @@
-//! Whether the process lives, whether it accepts requests, and what it counts. None calls TOP: its troubles are not cured by
-//! restarting the bridge or by sending requests elsewhere.
+//! The routes for health checks and metrics. None of them calls TOP: neither a restart of the bridge nor another
+//! replica fixes a failure of TOP.
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json};
@@ -16,28 +16,27 @@ use crate::delivery::lifecycle::Phase;
 use crate::metrics::{MEDIA_TYPE, Now};
 use crate::telemetry;
 
-/// The process lives, or accepts requests.
+/// The status of the process.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// The only good status.
+    /// The only value; otherwise the answer is a problem.
     #[schema(schema_with = status_schema)]
     status: &'static str,
 }
 
 fn status_schema() -> RefOr<Schema> {
-    words([Health::OK.status]).description(Some("The only good status.")).into()
+    words([Health::OK.status]).description(Some("The only value; otherwise the answer is a problem.")).into()
 }
 
 impl Health {
-    /// The one status there is; anything else is a problem.
     const OK: Self = Self { status: "ok" };
 }
 
-/// `GET /livez`: the process answers.
+/// `GET /livez`: 200 while the process runs.
 #[utoipa::path(
     tag = "health",
     operation_id = "getLiveness",
-    summary = "Whether the process lives",
+    summary = "Whether the process is alive",
     description = "The process answers. TOP is not called.",
     responses((status = 200, description = "The process answers.", body = Health, example = json!(Health::OK)))
 )]
@@ -46,7 +45,7 @@ pub(super) async fn livez() -> Json<Health> {
     Json(Health::OK)
 }
 
-/// `GET /readyz`: a problem from the moment that the process is asked to stop.
+/// `GET /readyz`: a problem as soon as the process is asked to stop.
 #[utoipa::path(
     tag = "health",
     operation_id = "getReadiness",
@@ -69,7 +68,7 @@ fn about_to_stop() -> Problem {
     Problem::new(Code::ShuttingDown, "This process is about to stop; send requests elsewhere.")
 }
 
-/// The answer of a process that is about to stop.
+/// The answer of a process that is about to stop, for the document.
 struct NotReady;
 
 impl IntoResponses for NotReady {
@@ -103,7 +102,7 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().insert_header((CONTENT_TYPE, MEDIA_TYPE)).body(page)
 }
 
-/// A passage of the page.
+/// An excerpt of the metrics, as an example for the document.
 const EXAMPLE: &str = "\
 # HELP mediation_bridge_pushes_in_flight Pushes that call TOP now.
 # TYPE mediation_bridge_pushes_in_flight gauge

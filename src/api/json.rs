@@ -1,8 +1,8 @@
-//! The JSON text of our own answers. A leaf.
+//! Serialises the answers of the bridge to JSON.
 
 use serde::Serialize;
 
-/// For programs.
+/// The JSON text without white space.
 ///
 /// # Panics
 /// Never: answers are structs of strings and numbers, which serialise.
@@ -12,7 +12,7 @@ pub fn compact(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("an answer serialises")
 }
 
-/// For people to read.
+/// The JSON text with indentation and a final line break.
 ///
 /// # Panics
 /// Never: answers are structs of strings and numbers, which serialise.

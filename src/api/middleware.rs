@@ -1,5 +1,5 @@
-//! What every request passes: it gets an identifier and the headers that protect whoever reads the answer, it is timed, and
-//! every error, a panic included, is rendered as a problem.
+//! The middleware of all requests. It assigns an identifier, sets security headers, records the time taken, and renders
+//! every error, including a panic, as a problem.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -25,12 +25,13 @@ use super::state::State;
 use crate::delivery::lifecycle::Phase;
 use crate::telemetry::milliseconds;
 
-/// What pages may load: their own files, and styles and pictures inside them, which Swagger UI needs. Nobody may frame them.
+/// The content security policy of pages. They may load their own files, and inline styles and images, which Swagger UI
+/// needs. No other page may frame them.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// The route of requests that matched none.
+/// The route label of requests that match no route.
 const UNMATCHED: &str = "unmatched";
 
 /// The middleware around all routes.
@@ -41,17 +42,17 @@ pub async fn middleware(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let context = Context::of_arrival(request.headers());
+    let context = Context::on_arrival(request.headers());
     request.extensions_mut().insert(context.clone());
     let (method, path) = (request.method().clone(), request.uri().clone());
     if method == Method::HEAD {
-        // The same as GET; the server leaves the body out.
+        // The handler runs as for GET; the server omits the body.
         request.head_mut().method = Method::GET;
     }
     let state = request.app_data::<Data<State>>().cloned();
     let offers_upgrade = request.head().upgrade();
     let foreign = state.as_ref().is_some_and(|state| state.only_loopback) && !is_loopback(request.head());
-    // The request itself must not be held here: routing needs to be its only owner.
+    // Do not keep the request itself: routing must be its only owner.
     let answered = AssertUnwindSafe(async {
         if foreign {
             return Ok(request.error_response(Problem::misdirected()));
@@ -61,7 +62,7 @@ pub async fn middleware(
     let answered = answered.catch_unwind().await;
     let Ok(answered) = answered else {
         record(state.as_ref(), &context, UNMATCHED, &method, StatusCode::INTERNAL_SERVER_ERROR);
-        // The line before this one says where.
+        // The previous log line holds the place of the panic.
         tracing::error!(request.id = context.request_id.as_str(), "a request failed in the bridge");
         return Err(Panicked { context, path: path.path().to_owned() }.into());
     };
@@ -78,8 +79,8 @@ pub async fn middleware(
     Ok(response)
 }
 
-/// Whether every host that a request names is this machine. A browser that was led here by a foreign name says so in `Host`
-/// (DNS rebinding).
+/// True if every host in a request is this machine. A browser that was led here by a foreign name sends that name in
+/// `Host` (DNS rebinding).
 fn is_loopback(head: &RequestHead) -> bool {
     let named = head.headers().get_all(HOST).map(|host| host.to_str().unwrap_or_default());
     let mut hosts = named.chain(head.uri.authority().map(Authority::as_str));
@@ -91,7 +92,7 @@ fn is_loopback(head: &RequestHead) -> bool {
     })
 }
 
-/// A handler's problem as its whole answer; others as they are.
+/// Renders a handler's problem as the whole answer; other answers stay as they are.
 fn rendered(response: ServiceResponse<BoxBody>, context: &Context) -> ServiceResponse<BoxBody> {
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
     match problem.map(|problem| problem.render(context, response.request().path())) {
@@ -100,19 +101,19 @@ fn rendered(response: ServiceResponse<BoxBody>, context: &Context) -> ServiceRes
     }
 }
 
-/// Times a request, and logs it for whoever wants them all; a push has a line of its own.
+/// Records the time of a request, and logs it at level debug. A push has its own log line.
 fn record(state: Option<&Data<State>>, context: &Context, route: &str, method: &Method, status: StatusCode) {
     let took = context.arrival.elapsed();
-    let word = word(method);
+    let label = method_label(method);
     if let Some(state) = state {
-        state.metrics.request(route, word, status.as_str(), took);
+        state.metrics.request(route, label, status.as_str(), took);
     }
     if route != paths::PUSH || method != Method::POST {
         tracing::debug!(
             request.id = context.request_id.as_str(),
             trace.id = context.trace_id.as_ref().map(TraceId::as_str),
             http.route = route,
-            http.method = word,
+            http.method = label,
             http.status = status.as_u16(),
             http.duration_ms = milliseconds(took),
             "request"
@@ -120,8 +121,8 @@ fn record(state: Option<&Data<State>>, context: &Context, route: &str, method: &
     }
 }
 
-/// A method's word: one that no standard knows counts as `other`, since anybody may make up more of them.
-fn word(method: &Method) -> &'static str {
+/// The metric label of a method. An unknown method counts as `other`, since callers can send any number of them.
+fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",
@@ -135,7 +136,7 @@ fn word(method: &Method) -> &'static str {
     }
 }
 
-/// The headers that every answer has, and those of pages.
+/// Sets the headers of every answer, and those of pages.
 fn protect(headers: &mut HeaderMap, context: &Context) {
     if let Ok(id) = HeaderValue::from_str(context.request_id.as_str()) {
         headers.insert(X_REQUEST_ID, id);
@@ -148,7 +149,8 @@ fn protect(headers: &mut HeaderMap, context: &Context) {
     }
 }
 
-/// A handler panicked. The request is gone with it, so its answer is made from what was kept.
+/// The error of a handler that panicked. The request no longer exists, so the answer is made from a copy of its
+/// context.
 #[derive(Debug)]
 struct Panicked {
     context: Context,
@@ -167,7 +169,7 @@ impl ResponseError for Panicked {
     }
 
     fn error_response(&self) -> HttpResponse {
-        // What calls TOP runs in a task of its own, whose panics are answered where it is awaited.
+        // Code that calls TOP runs in a separate task; its panics are answered where the task is awaited.
         let mut response = Problem::internal(false).render(&self.context, &self.path);
         protect(response.headers_mut(), &self.context);
         response

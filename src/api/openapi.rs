@@ -1,5 +1,5 @@
-//! The OpenAPI document: what is common to all operations, and the answers that come from the catalogue of problems. The
-//! rest of it is beside the handlers and the types that they speak.
+//! The OpenAPI document: the parts that all operations share, and the answers that are generated from the catalogue of
+//! problems. The other parts are next to the handlers and their types.
 
 pub mod document;
 pub mod responses;

@@ -1,12 +1,12 @@
-//! The paths of the REST face. A leaf: routes, links in pages and the document name them from here.
+//! The paths of the HTTP API. Routes, links in pages and the OpenAPI document take them from here.
 
 /// The path of a push.
 pub const PUSH: &str = "/mediations/{case_id}/result";
-/// What every path of a push begins with.
+/// The prefix of the path of every push.
 pub const MEDIATIONS: &str = "/mediations";
-/// The catalogue of problems; a problem's own page has its `code` behind that.
+/// The catalogue of problems. A problem's own page is at `/problems/CODE`.
 pub const PROBLEMS: &str = "/problems";
-/// The OpenAPI document.
+/// The path of the OpenAPI document.
 pub const OPENAPI: &str = "/openapi.json";
-/// Swagger UI.
+/// The path of Swagger UI.
 pub const SWAGGER_UI: &str = "/swagger-ui/";

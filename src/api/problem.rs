@@ -1,9 +1,9 @@
-//! Everything that is not a success: one type for handlers to return, one shape for callers, RFC 9457,
-//! `application/problem+json`.
+//! The type of every answer that is not a success. Handlers return it as an error; callers get it as
+//! `application/problem+json`, RFC 9457.
 //!
-//! In reading order: [`catalogue`] is the table of problems, [`explanation`] makes whole sentences of a row, [`pages`] serves
-//! them; this file is the problem itself. Handlers return it as an error; the middleware renders it, since only there the
-//! request's identifier, path and language are at hand.
+//! In reading order: [`catalogue`] is the table of problems, [`explanation`] turns a row into sentences, and [`pages`]
+//! serves them. The middleware renders a problem, because only the middleware has the identifier, path and language of
+//! the request.
 
 pub mod catalogue;
 pub mod explanation;
@@ -32,21 +32,22 @@ pub use field_error::{CASE_ID, FieldError, IDEMPOTENCY_KEY, MAX_POINTER};
 
 /// The media type of every problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
-/// The header of an answer that repeats what an earlier push with the same key came to.
+/// The header of an answer that repeats the outcome of an earlier push with the same key.
 pub const REPLAYED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
-/// The most violations that one answer lists; `detail` says so where there are more.
+/// The maximum number of violations in one answer. If there are more, `detail` says so.
 pub const MAX_ERRORS: usize = 100;
-/// A problem, before it is tied to a request.
+
+/// A problem that is not yet tied to a request.
 #[derive(Debug)]
 pub struct Problem {
-    /// What kind.
+    /// The kind of the problem.
     pub code: Code,
-    /// This one, in a sentence or two, for whoever sent the request.
+    /// A description of this occurrence for the caller, in one or two sentences.
     pub detail: Cow<'static, str>,
     /// Whether the push was executed.
     pub outcome: Outcome,
-    /// Calls to TOP, where it came to calling.
+    /// The number of calls to TOP; `None` if the request ended before the bridge could call.
     pub attempts: Option<u32>,
     /// Whether an earlier push with the same key may have been executed.
     pub in_doubt: bool,
@@ -54,11 +55,11 @@ pub struct Problem {
     pub replayed: bool,
     /// The violations of the request.
     pub errors: Vec<FieldError>,
-    /// What TOP said.
+    /// TOP's answer.
     pub top: Option<Box<UpstreamDetails>>,
-    /// `Retry-After`, in seconds.
+    /// The value of `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
-    /// `Allow`.
+    /// The value of `Allow`.
     pub allow: Option<&'static str>,
 }
 
@@ -68,11 +69,11 @@ fn errors_schema() -> RefOr<Schema> {
     errors.description(Some("All violations of the request.")).into()
 }
 
-/// Anything that is not a success, RFC 9457.
+/// An answer that is not a success, RFC 9457.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemBody<'a> {
-    /// Names the kind of problem, and leads to its explanation: one of [/problems](../problems).
+    /// The kind of the problem, and the path of its explanation: one of [/problems](../problems).
     #[schema(value_type = ProblemType)]
     r#type: String,
     /// The kind in a few words, in the language that `Accept-Language` prefers.
@@ -81,21 +82,21 @@ pub(super) struct ProblemBody<'a> {
     /// The HTTP status.
     #[schema(value_type = ProblemStatus)]
     status: u16,
-    /// This one, in a sentence or two.
+    /// A description of this occurrence, in one or two sentences.
     #[schema(value_type = PathText)]
     detail: &'a str,
-    /// The path that was asked for.
+    /// The path of the request.
     #[schema(value_type = PathText)]
     instance: &'a str,
     /// The kind, for programs.
     code: Code,
-    /// `rejected`: TOP decided and said no. `not_executed`: proven, TOP's back end did not see this push. `unknown`: it may
-    /// have been executed.
+    /// `rejected`: TOP decided and refused. `not_executed`: it is proven that TOP's back end did not see this push.
+    /// `unknown`: the push may have been executed.
     #[schema(value_type = ProblemOutcome)]
     outcome: Outcome,
     /// Whether the same request may succeed later.
     retryable: bool,
-    /// Who has to act: the caller, the bridge's operator, or nobody, where it passes by itself.
+    /// Who has to act: the caller, the bridge's operator, or nobody if it passes by itself.
     actor: catalogue::Actor,
     /// The request's identifier, as in `X-Request-Id`.
     #[schema(value_type = RequestId)]
@@ -104,7 +105,7 @@ pub(super) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Attempts, required = false)]
     attempts: Option<u32>,
-    /// Set where an earlier push with the same `Idempotency-Key` may have been executed, too.
+    /// Set if an earlier push with the same `Idempotency-Key` may also have been executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = PriorOutcome, required = false)]
     prior_outcome: Option<Outcome>,
@@ -112,14 +113,14 @@ pub(super) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(schema_with = errors_schema, required = false)]
     errors: &'a [FieldError],
-    /// What TOP said.
+    /// TOP's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = UpstreamDetails, required = false)]
     top: Option<&'a UpstreamDetails>,
 }
 
 impl Problem {
-    /// A problem with what its row of the catalogue says.
+    /// A problem with the values of its row in the catalogue.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let entry = code.entry();
         Self {
@@ -151,7 +152,7 @@ impl Problem {
         Self { errors, ..Self::new(Code::ValidationFailed, detail) }
     }
 
-    /// An error of the bridge. `begun` tells whether a call to TOP had begun: then nobody knows its outcome.
+    /// An error of the bridge. `begun` is true if a call to TOP had begun: then the outcome is unknown.
     #[must_use]
     pub fn internal(begun: bool) -> Self {
         let outcome = if begun { Outcome::Unknown } else { Outcome::NotExecuted };
@@ -160,13 +161,13 @@ impl Problem {
         Self { outcome, ..Self::new(Code::InternalError, detail) }
     }
 
-    /// The answer to a body that did not arrive in whole.
+    /// `malformed_json` for a body that did not arrive completely.
     #[must_use]
-    pub fn broken_off() -> Self {
+    pub fn incomplete_body() -> Self {
         Self::new(Code::MalformedJson, "The body broke off, or its transfer coding is wrong.")
     }
 
-    /// The answer to a push that this process has no time for.
+    /// `shutting_down` for a push that arrives while this process is stopping.
     #[must_use]
     pub fn shutting_down() -> Self {
         let detail = "This process is shutting down and accepts no more pushes; nothing was sent.";
@@ -176,8 +177,7 @@ impl Problem {
     /// `misdirected_request` for a request that names another host.
     #[must_use]
     pub fn misdirected() -> Self {
-        let detail =
-            "Without callers this bridge answers on this machine alone, and the request's Host is another's.";
+        let detail = "Without callers this bridge answers on this machine alone, and the request's Host names another host.";
         Self::new(Code::MisdirectedRequest, detail)
     }
 
@@ -188,7 +188,7 @@ impl Problem {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
-    /// The answer to the request that `context` tells of, at `path`.
+    /// The answer to the request with this `context` and `path`.
     #[must_use]
     pub fn render(&self, context: &Context, path: &str) -> HttpResponse {
         let language = Language::preferred(context.accept_language.as_ref());
@@ -249,13 +249,13 @@ impl ResponseError for Problem {
         self.code.entry().status
     }
 
-    /// Only the status: the middleware renders the rest.
+    /// Sets only the status; the middleware renders the rest.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
     }
 }
 
-/// The URI reference that names a kind of problem.
+/// The URI reference that identifies a kind of problem.
 #[must_use]
 pub fn type_of(code: Code) -> String {
     format!("{}/{}", paths::PROBLEMS, code.name())

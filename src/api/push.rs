@@ -1,7 +1,7 @@
 //! `POST /mediations/{case_id}/result`: check, deliver, answer.
 //!
-//! In reading order: this file is the handler, [`request`] and `members` read and check what came, [`response`] turns what became of the
-//! push into its answer, [`record`] is what log and metrics keep of it.
+//! In reading order: this file is the handler. [`request`] and `members` read and check the request, [`response`] turns
+//! the outcome into the answer, and [`record`] writes log line and metrics.
 
 mod members;
 pub mod record;
@@ -27,13 +27,13 @@ use crate::mediation::{CaseId, MediationResult};
 use record::PushRecord;
 use response::AcceptedPush;
 
-/// The handler. What is wrong is told in this order: caller, media type, size, JSON, then everything else at once.
+/// The handler. It reports problems in this order: caller, media type, size, JSON, then all other violations at once.
 #[utoipa::path(
     tag = "mediations",
     operation_id = "pushMediationResult",
     summary = "Push the result of a mediation (调解结果推送)",
     description = "Checks the result, forwards it to TOP, signed, and answers once TOP has answered or the deadline has passed. \
-                   All violations of a request are told at once. A push that has begun is finished even if its caller hangs \
+                   All violations of a request are reported at once. A push that has begun is finished even if its caller hangs \
                    up. Send an `Idempotency-Key` to make retries safe.",
     params(
         ("case_id" = CaseId, Path, description = "The case that was settled (调解案件ID).", example = "DEMO-1"),
@@ -70,11 +70,11 @@ use response::AcceptedPush;
     responses(
         (
             status = 200,
-            description = "TOP executed the push, now or when it first came with the same `Idempotency-Key`.",
+            description = "TOP executed the push, now or for an earlier request with the same `Idempotency-Key`.",
             body = AcceptedPush,
             headers((
                 "Idempotent-Replayed" = inline(Replayed),
-                description = "Sent where the answer is the one to an earlier push with the same key."
+                description = "Sent if this is the answer to an earlier push with the same key."
             )),
             examples(
                 ("accepted" = (
@@ -82,7 +82,7 @@ use response::AcceptedPush;
                     value = json!(AcceptedPush::example(false)),
                 )),
                 ("accepted_after_unknown" = (
-                    summary = "TOP executed the push; an earlier one with the same key may have been executed, too",
+                    summary = "TOP executed the push; an earlier one with the same key may also have been executed",
                     value = json!(AcceptedPush::example(true)),
                 )),
             ),
@@ -108,19 +108,20 @@ pub(super) async fn push_result(
     }
 }
 
-/// The headers of a push.
+/// The header `Idempotency-Key` of a push.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only its description is used")]
 struct RetryHeaders {
-    /// Makes a retry safe: 1 to 255 visible ASCII characters, bare or quoted, new for every new request, the same for its
-    /// retries. It belongs to the caller and the case. What TOP decided is not pushed again but replayed; after `unknown` the
-    /// push runs again, and its answer says so in `prior_outcome`. A bridge that keeps no keys refuses it.
+    /// Makes a retry safe: 1 to 255 visible ASCII characters, bare or quoted. Use a new key for every new request and
+    /// the same key for its retries. The key is scoped to the caller and the case. If TOP has decided on the push, the
+    /// answer is replayed and nothing is pushed again. After `unknown` the push runs again, and the answer has
+    /// `prior_outcome`. A bridge that stores no keys refuses the header.
     #[param(rename = "Idempotency-Key", value_type = IdempotencyKey, inline, required = false)]
     idempotency_key: Option<String>,
 }
 
-/// Delivers in a task of its own: a push that has begun is finished and recorded, whatever its caller does.
+/// Delivers in a separate task: a push that has begun is finished and recorded, even if the caller hangs up.
 async fn deliver(
     push: Push,
     delivery: Arc<Delivery>,
@@ -135,11 +136,11 @@ async fn deliver(
         record.finish(&push, &delivered, answer.as_ref().err());
         answer
     });
-    // The task has recorded its own end, also in a panic, whose text may hold what must not be logged.
+    // The task records its own end, even after a panic. The text of a panic may hold data that must not be logged.
     task.await.unwrap_or_else(|_| Err(Problem::internal(attempts.begun() > 0)))
 }
 
-/// The answers to a push that are problems.
+/// The problems that answer a push, for the document.
 struct PushProblems;
 
 impl IntoResponses for PushProblems {

@@ -1,4 +1,4 @@
-//! Schemas of plain values that several documents share. A leaf: each is a marker that a field names as its type.
+//! Schemas of plain values that several types share. Each is a marker type that a field names as its type.
 
 use serde_json::json;
 use utoipa::openapi::schema::{
@@ -10,17 +10,17 @@ use utoipa::{PartialSchema, ToSchema};
 use super::paths;
 use crate::delivery::Outcome;
 
-/// The most characters of a title.
+/// The maximum number of characters of a title.
 const MAX_TITLE: usize = 200;
-/// The most characters of a sentence.
+/// The maximum number of characters of a sentence.
 const MAX_SENTENCE: usize = 1000;
-/// The most characters of a request's path, which an answer repeats, and of a page.
+/// The maximum number of characters of a request's path, which an answer repeats, and of a page.
 const MAX_PATH: usize = 131_072;
-/// The most bytes of the metrics: every route by every method and status, and room to spare.
+/// The maximum size of the metrics in bytes: room for every route with every method and status.
 const MAX_METRICS: usize = 1 << 20;
-/// One line of text.
+/// A single line of text.
 const LINE: &str = r"^[^\u0000-\u001F]+$";
-/// Pages of text: no control characters but the ends of lines.
+/// Text without control characters other than line breaks.
 const PAGE: &str = r"[^\u0000-\u0009\u000B-\u001F]*$";
 
 /// A string with bounds.
@@ -47,7 +47,7 @@ pub(super) fn words(words: impl IntoIterator<Item = &'static str>) -> ObjectBuil
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
 
-/// Declares a marker with its schema.
+/// Declares a marker type with its schema.
 macro_rules! marker {
     ($(#[$doc:meta])* $name:ident, $schema:expr) => {
         $(#[$doc])*
@@ -69,12 +69,12 @@ marker!(
     string(1, MAX_SENTENCE, LINE)
 );
 marker!(
-    /// A few words for people.
+    /// A title for people.
     Title,
     string(1, MAX_TITLE, LINE)
 );
 marker!(
-    /// A path, or a text that may quote one.
+    /// A path, or a text that may quote a path.
     PathText,
     string(1, MAX_PATH, LINE)
 );
@@ -84,15 +84,15 @@ marker!(
     integer(400, 504)
 );
 marker!(
-    /// What names a kind of problem. Its values follow from `code`, which lists them: two lists would be two enums in a
-    /// generated client.
+    /// The identifier of a kind of problem. It has no list of values, because `code` has one: two lists would become
+    /// two enums in a generated client.
     ProblemType,
     string(1, 64, format!("^{}/[a-z_]+$", paths::PROBLEMS))
         .format(Some(SchemaFormat::Custom("uri-reference".to_owned())))
         .examples([json!(format!("{}/top_timeout", paths::PROBLEMS))])
 );
 marker!(
-    /// Calls to TOP.
+    /// The number of calls to TOP.
     Attempts,
     integer(0, 100).description(Some("Calls to TOP that were begun; 0 under a ban."))
 );
@@ -107,12 +107,12 @@ marker!(
     words([Outcome::Accepted.into()])
 );
 marker!(
-    /// The outcome of an earlier push that is in doubt.
+    /// The outcome of an earlier push whose outcome is in doubt.
     PriorOutcome,
     words([Outcome::Unknown.into()])
 );
 marker!(
-    /// The header of pages that come in several forms and languages.
+    /// The header of pages that are available in several formats and languages.
     VaryByForm,
     words(["Accept, Accept-Language"])
 );
@@ -142,12 +142,12 @@ marker!(
     any_object()
 );
 marker!(
-    /// Any objects.
+    /// An array of objects.
     AnyObjects,
     ArrayBuilder::new().items(any_object()).max_items(Some(MAX_MEMBERS))
 );
 
-/// The most members of an object, or items of a list, whose form is not described.
+/// The maximum number of members or items of a value whose schema is not described.
 const MAX_MEMBERS: usize = 100;
 
 fn any_object() -> ObjectBuilder {

@@ -1,4 +1,4 @@
-//! What one worker's routes need.
+//! The state that the routes of one worker share.
 
 use std::sync::{Arc, LazyLock};
 
@@ -6,32 +6,32 @@ use super::auth::Authenticator;
 use crate::delivery::Delivery;
 use crate::metrics::Metrics;
 
-/// Where pushes go, for people.
+/// The gateway, as shown to people.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    /// Its URL.
+    /// The URL of the gateway.
     pub url: String,
-    /// Whether it is on this machine, where no real one is.
+    /// True if the gateway is on this machine, so that it can only be a simulated one.
     pub simulated: bool,
 }
 
-/// What one worker's routes need.
+/// The state that the routes of one worker share.
 #[derive(Debug)]
 pub struct State {
-    /// The way to TOP.
+    /// Delivers pushes to TOP.
     pub delivery: Arc<Delivery>,
-    /// Who may push.
+    /// The callers that may push.
     pub callers: Authenticator,
-    /// What is counted, for all workers together.
+    /// The metrics of all workers.
     pub metrics: Arc<Metrics>,
-    /// The largest body, in bytes.
+    /// The maximum size of a body, in bytes.
     pub max_body: usize,
     /// The OpenAPI document.
     pub document: &'static LazyLock<String>,
-    /// Whether Swagger UI is served.
+    /// True if Swagger UI is served.
     pub swagger_ui: bool,
-    /// Where pushes go, for people.
+    /// The gateway, as shown to people.
     pub gateway: Gateway,
-    /// Whether only this machine may ask: then another host's name in a request is a web page's trick.
+    /// True if only this machine may send requests: then a request that names another host is DNS rebinding.
     pub only_loopback: bool,
 }

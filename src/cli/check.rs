@@ -1,4 +1,4 @@
-//! `check-config`: the settings as they will be used, and, `--online`, whether what they name answers.
+//! `check-config`: prints the effective settings and, with `--online`, tests the services that they name.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::online;
 use crate::settings::Settings;
 
-/// Prints the settings, and on standard error what is worth a warning; then what can be tried without a push.
+/// Prints the settings, and warnings on standard error. With `online`, runs all checks that need no push.
 pub(super) fn check_config(online: bool) -> Result<(), Failure> {
     let settings = Settings::from_environment().map_err(Failure::Refused)?;
     for warning in &settings.warnings {

@@ -1,4 +1,4 @@
-//! `demo`: bridge and simulated gateway in one process on loopback, one push, and how to make more.
+//! `demo`: runs bridge and simulated gateway in one process on loopback, and makes one push.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -16,13 +16,13 @@ use crate::sandbox;
 use crate::server::{self, Application};
 use crate::settings::Settings;
 
-/// The made-up application key of demonstration and sandbox.
+/// The application key of demonstration and sandbox.
 pub(super) const APP_KEY: &str = "12345678";
-/// The made-up application secret of demonstration and sandbox.
+/// The application secret of demonstration and sandbox.
 pub(super) const APP_SECRET: &str = "helloworld";
-/// The case that is pushed.
+/// The case of the example push.
 const CASE_ID: &str = "1290293148910";
-/// The result that is pushed.
+/// The body of the example push.
 const RESULT: &str = r#"{"result":"success","work_number":"123123","completed_time":"2025-11-16T16:00:00Z","mediator_name":"张三","mediator_phone":"13812345678","content":"双方经调解达成一致意见。"}"#;
 
 /// Runs the demonstration.
@@ -40,7 +40,7 @@ async fn run(bind: SocketAddr) -> Result<(), Failure> {
         require_session: false,
     };
     let (stop, at_once) = signals()?;
-    // The gateway outlives the bridge, so that the last push is answered.
+    // The gateway stops after the bridge, so that the last push is answered.
     let (stop_sandbox, sandbox_stopped) = oneshot::channel();
     let sandbox = tokio::spawn(sandbox::serve(listener, config, async {
         let _ = sandbox_stopped.await;
@@ -58,12 +58,12 @@ async fn run(bind: SocketAddr) -> Result<(), Failure> {
     Ok(sandbox.await??)
 }
 
-/// Where the sandbox answers calls.
+/// The URL at which the sandbox accepts calls.
 fn gateway_url(gateway: SocketAddr) -> String {
     format!("http://{gateway}/router/rest")
 }
 
-/// What the demonstration is configured with, by the same variables that `serve` reads.
+/// The settings of the demonstration, from the same variables that `serve` reads.
 fn settings(bind: SocketAddr, gateway: SocketAddr) -> Result<Settings, Vec<crate::settings::SettingProblem>> {
     let variables = [
         ("TOP_APP_KEY", APP_KEY),
@@ -75,7 +75,7 @@ fn settings(bind: SocketAddr, gateway: SocketAddr) -> Result<Settings, Vec<crate
     Settings::from_variables(variables.map(|(name, value)| (OsString::from(name), OsString::from(value))))
 }
 
-/// Listens on the wanted port, or on a free one where that is in use: a demonstration should not fail for it.
+/// Listens on `bind`, or on a free port if that one is in use: the demonstration does not fail for this.
 fn listen_near(bind: SocketAddr) -> io::Result<TcpListener> {
     match server::listen(bind) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => server::listen((bind.ip(), 0).into()),
@@ -83,7 +83,7 @@ fn listen_near(bind: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
-/// Makes the push through the bridge's own HTTP face and prints it, then what to try next.
+/// Makes the push through the bridge's HTTP API, and prints it together with further commands.
 async fn show_example(bridge: SocketAddr, gateway: SocketAddr) -> Result<(), Failure> {
     let path = format!("/mediations/{CASE_ID}/result");
     let answer = http::ask(bridge, Method::POST, &path, Some(RESULT)).await?;

@@ -1,4 +1,4 @@
-//! Why the process fails, how it is told, and with which exit code it ends.
+//! Why the process fails: the message and the exit code.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -6,23 +6,23 @@ use std::process::ExitCode;
 use crate::settings::SettingProblem;
 use crate::telemetry::chain;
 
-/// The exit code for a refused configuration, `EX_CONFIG` of sysexits.h.
-const REFUSED: u8 = 78;
+/// The exit code for a refused configuration, `EX_CONFIG` in sysexits.h.
+const CONFIG_EXIT_CODE: u8 = 78;
 
-/// Why the process fails.
+/// The reason why the process fails.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The configuration is wrong in these points.
+    /// The configuration has these problems.
     Refused(Vec<SettingProblem>),
-    /// Anything else.
+    /// Any other error.
     Other(Box<dyn std::error::Error>),
 }
 
 impl Failure {
-    /// What the process ends with.
+    /// The exit code of the process.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Refused(_) => ExitCode::from(REFUSED),
+            Self::Refused(_) => ExitCode::from(CONFIG_EXIT_CODE),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }

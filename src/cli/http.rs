@@ -1,4 +1,4 @@
-//! One plain HTTP request to this machine, for `healthcheck` and `demo`.
+//! A minimal HTTP client for requests to this machine, for `healthcheck` and `demo`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,18 +6,16 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, StatusCode, redirect};
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(2);
-/// How long all of it may take.
-const ANSWER: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The limit for the whole request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// An answer.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: String,
 }
 
-/// Sends one request, with a JSON body if there is one, and reads the answer to its end.
+/// Sends one request, with a JSON body if there is one, and reads the whole answer.
 pub(super) async fn ask(
     address: SocketAddr,
     method: Method,
@@ -27,8 +25,8 @@ pub(super) async fn ask(
     let client = Client::builder()
         .no_proxy()
         .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT)
-        .timeout(ANSWER)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
         .build()?;
     let mut request = client.request(method, format!("http://{address}{path}"));
     if let Some(json) = json {

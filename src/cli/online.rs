@@ -1,5 +1,5 @@
-//! Everything that can be tried without a push, a line each, with what to do where it fails: name, connection, tunnel, TLS,
-//! one signed `taobao.time.get`, the clock, Redis.
+//! The checks that need no push, one line each with a remedy if it fails: name, connection, tunnel, TLS, one signed
+//! `taobao.time.get`, the clock, Redis.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -19,13 +19,13 @@ use crate::telemetry::chain;
 use crate::top::time_get::{TopTime, time_get};
 use crate::top::{CallError, Failure, Refusal, UpstreamDetails};
 
-/// A difference of the clocks from which on the operator should look: TOP refuses ten minutes.
-const SKEWED: SignedDuration = SignedDuration::from_secs(60);
+/// The difference of the clocks that counts as a failure. TOP refuses more than ten minutes.
+const MAX_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
-/// What one try came to: a line that says what was found, or what failed and what to do.
+/// The result of one check: what was found, or what failed and what to do.
 type Found = Result<String, String>;
 
-/// Tries everything, and returns how many tries failed.
+/// Runs all checks, and returns how many failed.
 pub(super) async fn check(settings: &Settings, out: &mut impl Write) -> io::Result<usize> {
     writeln!(out)?;
     let mut tries = gateway(settings).await;
@@ -40,7 +40,7 @@ pub(super) async fn check(settings: &Settings, out: &mut impl Write) -> io::Resu
     Ok(tries.iter().filter(|(_, found)| found.is_err()).count())
 }
 
-/// The way to TOP, up to where it ends.
+/// The checks of the connection to TOP, up to the first that fails.
 async fn gateway(settings: &Settings) -> Vec<(&'static str, Found)> {
     let proxy = settings.top_proxy_url.as_ref().and_then(|url| Url::parse(url.expose_secret()).ok());
     let (first, variable) = match &proxy {
@@ -74,7 +74,7 @@ async fn gateway(settings: &Settings) -> Vec<(&'static str, Found)> {
 }
 
 async fn resolve(url: &Url, patience: Duration) -> Result<Vec<SocketAddr>, String> {
-    // Brackets around an IPv6 address are the URL's.
+    // A URL has brackets around an IPv6 address.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = url.port_or_known_default().unwrap_or_default();
     let found = timeout(patience, lookup_host((host, port))).await;
@@ -95,7 +95,7 @@ async fn connect(addresses: &[SocketAddr], patience: Duration) -> Found {
     Err(why)
 }
 
-/// One signed call, and what it proves: tunnel, TLS, credentials and clock.
+/// Makes one signed call, which checks tunnel, TLS, credentials and clock.
 async fn call(settings: &Settings, through_proxy: bool) -> Vec<(&'static str, Found)> {
     let client = match server::client(settings) {
         Ok(client) => client,
@@ -105,17 +105,17 @@ async fn call(settings: &Settings, through_proxy: bool) -> Vec<(&'static str, Fo
     let answer = time_get(&client, Gmt8::at(sent), Instant::now() + settings.bridge_deadline).await;
     let mut tries = Vec::new();
     if let Err(error @ CallError::NotConnected(_)) = &answer {
-        let told = chain(error);
-        let tunnel = through_proxy && !told.contains("certificate") && !told.contains("handshake");
+        let reported = chain(error);
+        let tunnel = through_proxy && !reported.contains("certificate") && !reported.contains("handshake");
         tries.push(if tunnel {
-            ("tunnel", Err(format!("{told}; does the proxy let CONNECT through to the gateway, and are user and password of TOP_PROXY_URL right?")))
+            ("tunnel", Err(format!("{reported}; does the proxy let CONNECT through to the gateway, and are user and password of TOP_PROXY_URL right?")))
         } else {
-            ("TLS", Err(format!("{told}; does that port speak TLS, is this the gateway's own certificate, and does this machine trust its authority (SSL_CERT_FILE)?")))
+            ("TLS", Err(format!("{reported}; does that port speak TLS, is this the gateway's own certificate, and does this machine trust its authority (SSL_CERT_FILE)?")))
         });
         return tries;
     }
     if through_proxy {
-        tries.push(("tunnel", Ok("the proxy made it".to_owned())));
+        tries.push(("tunnel", Ok("the proxy opened it".to_owned())));
     }
     if settings.top_gateway_url.scheme() == "https" {
         tries.push(("TLS", Ok("the certificate is trusted".to_owned())));
@@ -129,7 +129,7 @@ async fn call(settings: &Settings, through_proxy: bool) -> Vec<(&'static str, Fo
         Err(error) => tries.push((
             "call",
             Err(format!(
-                "{}; is TOP_GATEWAY_URL right, or does something on the way answer in TOP's place?",
+                "{}; is TOP_GATEWAY_URL right, or does a proxy or firewall answer instead of TOP?",
                 chain(&error)
             )),
         )),
@@ -139,13 +139,13 @@ async fn call(settings: &Settings, through_proxy: bool) -> Vec<(&'static str, Fo
 
 fn clock(top: Option<jiff::civil::DateTime>, sent: Timestamp) -> Found {
     let Some(top) = top.and_then(|top| jiff::tz::Offset::constant(8).to_timestamp(top).ok()) else {
-        return Err("TOP told no time; is TOP_GATEWAY_URL right?".to_owned());
+        return Err("TOP's answer has no time; is TOP_GATEWAY_URL right?".to_owned());
     };
     let text = difference(top, sent);
-    if top.duration_since(sent).abs() < SKEWED { Ok(text) } else { Err(format!("{text}; synchronise it")) }
+    if top.duration_since(sent).abs() < MAX_SKEW { Ok(text) } else { Err(format!("{text}; synchronise it")) }
 }
 
-/// How far this machine's clock is from TOP's, which tells whole seconds.
+/// The difference between this machine's clock and TOP's, which has a resolution of one second.
 fn difference(top: Timestamp, own: Timestamp) -> String {
     let ahead = own.duration_since(top).as_secs();
     match ahead {
@@ -155,13 +155,13 @@ fn difference(top: Timestamp, own: Timestamp) -> String {
     }
 }
 
-/// What TOP refused, and what to do.
+/// TOP's refusal and the remedy.
 fn refused(refusal: &Refusal, sent: Timestamp) -> String {
     let details = &refusal.details;
     let whitelisted = details.sub_code.as_deref().is_some_and(|code| code.contains("ip-whitelist"));
-    let cure = match (details.code, refusal.failure) {
+    let remedy = match (details.code, refusal.failure) {
         (Some(24 | 25), _) => "TOP_APP_SECRET is not the secret of TOP_APP_KEY, or TOP_SIGN_METHOD is not this app's".to_owned(),
-        (Some(26 | 27 | 44), _) => "TOP_SESSION has expired or is not this app's: authorise the app anew, or leave it unset".to_owned(),
+        (Some(26 | 27 | 44), _) => "TOP_SESSION has expired or is not this app's: authorise the app again, or leave it unset".to_owned(),
         (Some(28 | 29), _) => "TOP does not know TOP_APP_KEY at this gateway: check the key, and whether the app belongs to another TOP_GATEWAY_URL".to_owned(),
         (Some(30 | 31), _) => {
             let date = refusal.date.and_then(|date| Timestamp::try_from(date).ok());
@@ -176,10 +176,10 @@ fn refused(refusal: &Refusal, sent: Timestamp) -> String {
         (_, Failure::RateLimited { .. }) => "TOP throttles this app: try again later; key, secret and clock seem right".to_owned(),
         (_, Failure::Rejected | Failure::SystemError | Failure::BadResponse | Failure::Unavailable | Failure::Unreachable | Failure::Timeout) => "TOP itself is in trouble: try again later".to_owned(),
     };
-    format!("TOP refused taobao.time.get{}: {cure}", quoted(details))
+    format!("TOP refused taobao.time.get{}: {remedy}", quoted(details))
 }
 
-/// What TOP said, in brackets.
+/// TOP's codes and message in parentheses.
 fn quoted(details: &UpstreamDetails) -> String {
     let code = details.code.map(|code| format!("code {code}"));
     let id = details.request_id.as_ref().map(|id| format!("request_id {id}"));
@@ -194,9 +194,9 @@ async fn redis(settings: &Settings) -> Option<Found> {
         Store::Redis(redis) => redis,
     };
     Some(match store.check().await {
-        Ok(()) => Ok("keys can be kept there".to_owned()),
+        Ok(()) => Ok("keys can be stored there".to_owned()),
         Err(error) => {
-            Err(format!("{}; check BRIDGE_REDIS_URL, and that Redis lets this address in", chain(&error)))
+            Err(format!("{}; check BRIDGE_REDIS_URL, and that Redis accepts this address", chain(&error)))
         }
     })
 }

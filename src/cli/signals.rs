@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// A signal that comes so soon after the first is the first once more: a closing terminal sends several at once, and so do
-/// hands in a hurry.
-const SAME: Duration = Duration::from_secs(1);
+/// A signal this soon after the first one counts as the same: a closing terminal sends several at once, and users press
+/// Ctrl-C twice.
+const REPEAT_WINDOW: Duration = Duration::from_secs(1);
 
-/// Two futures: the first is ready when the process is to finish what it has begun, the second when it is to stop at once.
-/// From now on no signal ends the process by itself.
+/// Returns two futures: the first is ready when the process has to finish its work, the second when it has to stop at
+/// once. From now on no signal ends the process by itself.
 ///
 /// # Errors
 /// When the signals cannot be listened to.
@@ -23,34 +23,34 @@ pub(super) fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Out
     let (finish, finished) = oneshot::channel();
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(async move {
-        any(&mut signals).await;
-        // Whoever does not listen any more has ended already.
+        any_signal(&mut signals).await;
+        // If nobody listens any more, the process is already ending.
         let _ = finish.send(());
         let first = Instant::now();
         loop {
-            any(&mut signals).await;
-            if first.elapsed() >= SAME {
+            any_signal(&mut signals).await;
+            if first.elapsed() >= REPEAT_WINDOW {
                 break;
             }
         }
         let _ = stop.send(());
     });
-    Ok((ready(finished), ready(stopped)))
+    Ok((received(finished), received(stopped)))
 }
 
-/// Ready when one of the signals came.
-async fn any(signals: &mut [Signal]) {
+/// Ready when at least one of the signals has arrived.
+async fn any_signal(signals: &mut [Signal]) {
     poll_fn(|cx| {
-        // Each is asked: one that is not is not listened to.
-        let came =
+        // Poll each signal, so that each one registers the waker.
+        let arrived =
             signals.iter_mut().filter_map(|signal| signal.poll_recv(cx).is_ready().then_some(())).count();
-        if came > 0 { Poll::Ready(()) } else { Poll::Pending }
+        if arrived > 0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
 
-/// Ready when something is sent; never where the sender is gone.
-async fn ready(receiver: oneshot::Receiver<()>) {
+/// Ready when a message is sent; never ready if the sender is dropped.
+async fn received(receiver: oneshot::Receiver<()>) {
     if receiver.await.is_err() {
         std::future::pending::<()>().await;
     }

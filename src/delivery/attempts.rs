@@ -1,8 +1,8 @@
-//! Whether to call TOP again, as a pure function, and how often it was called.
+//! Decides whether to call TOP again, as a pure function, and counts the calls.
 //!
-//! Only where it is proven that the last call was not executed, and where waiting is no cure that the caller must know of:
-//! TOP was not reached, or it refused a timestamp and the clock has been corrected since. Everything else is the caller's
-//! decision, who is told the truth instead.
+//! Another call is made only if it is proven that the last one was not executed and the caller does not have to know of
+//! a wait: TOP was not reached, or TOP refused a timestamp and the clock has been corrected since. In all other cases
+//! the caller decides, and the answer tells them the outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,26 +10,26 @@ use std::time::Duration;
 
 use crate::top::Failure;
 
-/// The wait before the second attempt, before jitter; it doubles with each further one.
+/// The wait before the second attempt, before jitter. It doubles with each further attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest wait, before jitter.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// An attempt that could not last at least so long is not begun.
-const SHORTEST_ATTEMPT: Duration = Duration::from_millis(50);
+/// The maximum wait, before jitter.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+/// An attempt with less time than this to the deadline is not started.
+const MIN_ATTEMPT: Duration = Duration::from_millis(50);
 
-/// How many calls of one push were begun, readable while it runs: it tells whether a push whose task panicked may have been
-/// executed. Clones share the count.
+/// The number of calls of one push, readable while the push runs: it shows whether a push whose task panicked may have
+/// been executed. Clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct AttemptCounter(Arc<AtomicU32>);
 
 impl AttemptCounter {
-    /// Counts a call that is about to be made, and returns how many there are now.
+    /// Counts a call that is about to start, and returns the new count.
     #[must_use]
     pub fn begin(&self) -> u32 {
         self.0.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Calls that were begun.
+    /// The number of calls that were begun.
     #[must_use]
     pub fn begun(&self) -> u32 {
         self.0.load(Ordering::Acquire)
@@ -39,36 +39,36 @@ impl AttemptCounter {
 /// The state of a push after a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation {
-    /// Calls made.
+    /// The number of calls made.
     pub made: u32,
-    /// Calls allowed.
+    /// The number of calls allowed.
     pub allowed: u32,
-    /// Whether the last call led to a correction of the clock, which happens once a push at the most.
+    /// True if the last call led to a correction of the clock, which happens at most once per push.
     pub corrected: bool,
-    /// Time to the deadline.
+    /// The time to the deadline.
     pub remaining: Duration,
 }
 
-/// What to do now.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Return.
+    /// End the push with the outcome of the last call.
     Stop,
     /// Call again after `wait`.
     Again {
-        /// How long to wait first.
+        /// The time to wait first.
         wait: Duration,
     },
 }
 
-/// Decides after a call that came to `outcome`; `jitter` is between 0 and 1 and spreads waits over half to all of their
-/// length.
+/// Decides after a call with the result `outcome`. `jitter` is between 0 and 1 and spreads each wait between half and
+/// all of its length.
 #[must_use]
 pub fn next(outcome: Result<(), Failure>, situation: &Situation, jitter: f64) -> Next {
     let wait = match outcome {
         Err(Failure::Unreachable) => {
             let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(situation.made.saturating_sub(1)));
-            doubled.min(LONGEST_WAIT).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+            doubled.min(MAX_WAIT).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
         }
         Err(Failure::InvalidTimestamp) if situation.corrected => Duration::ZERO,
         Ok(())
@@ -83,7 +83,7 @@ pub fn next(outcome: Result<(), Failure>, situation: &Situation, jitter: f64) ->
             | Failure::BadResponse,
         ) => return Next::Stop,
     };
-    let fits = wait + SHORTEST_ATTEMPT <= situation.remaining;
+    let fits = wait + MIN_ATTEMPT <= situation.remaining;
     if situation.made < situation.allowed && fits { Next::Again { wait } } else { Next::Stop }
 }
 
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_proven_safe_is_tried_again() {
+    fn only_calls_proven_not_executed_are_repeated() {
         let again = |ms| Next::Again { wait: Duration::from_millis(ms) };
         let table = [
             ("unreachable, first", Err(Failure::Unreachable), situation(1, false, 9_000), again(100)),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_are_spread_and_bounded() {
+    fn waits_have_jitter_and_a_maximum() {
         let many = Situation { made: 40, allowed: 100, corrected: false, remaining: Duration::from_mins(1) };
         assert_eq!(next(Err(Failure::Unreachable), &many, 1.0), Next::Again { wait: Duration::from_secs(2) });
         assert_eq!(next(Err(Failure::Unreachable), &many, 0.0), Next::Again { wait: Duration::from_secs(1) });

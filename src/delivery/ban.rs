@@ -1,7 +1,7 @@
-//! What TOP forbade for a while, honoured by every worker.
+//! The ban that TOP announced, shared by all workers.
 //!
-//! Calling during a ban is pointless and may lengthen it. But a ban of hours can be lifted early, so in one longer than a
-//! minute a probe a minute goes through, and ends the ban if TOP answers without throttling.
+//! A call during a ban is useless and may lengthen it. But TOP can lift a ban of hours early, so during a ban longer
+//! than a minute one probe per minute is let through. It ends the ban if TOP answers without throttling.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::method::Attempt;
 use crate::top::Failure;
 
-/// How often a probe goes through; shorter bans have none.
-const PROBE_EVERY: Duration = Duration::from_mins(1);
+/// The interval between probes. Shorter bans have none.
+const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The ban in force, if any.
+/// The current ban, if there is one.
 #[derive(Debug, Default)]
 pub struct Ban(Mutex<Option<State>>);
 
@@ -27,19 +27,19 @@ struct State {
 /// Whether a call may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// There is no ban.
+    /// No ban is active.
     Free,
-    /// There is one, and this call is the probe.
+    /// A ban is active, and this call is the probe.
     Probe,
-    /// There is one.
+    /// A ban is active.
     Banned {
-        /// How long it lasts.
+        /// The time until the ban ends.
         remaining: Duration,
     },
 }
 
 impl Ban {
-    /// Asks for one call at `now`.
+    /// Requests admission for one call at `now`.
     pub fn admit(&self, now: Instant) -> Admission {
         let mut ban = self.lock();
         let Some(state) = ban.as_mut() else { return Admission::Free };
@@ -50,20 +50,20 @@ impl Ban {
         }
         match state.next_probe {
             Some(at) if at <= now => {
-                state.next_probe = Some(now + PROBE_EVERY);
+                state.next_probe = Some(now + PROBE_INTERVAL);
                 Admission::Probe
             }
             Some(_) | None => Admission::Banned { remaining },
         }
     }
 
-    /// How long the ban lasts at `now`; zero without one.
+    /// The time until the ban ends; zero without a ban.
     pub fn remaining(&self, now: Instant) -> Duration {
         self.lock().map_or(Duration::ZERO, |state| state.until.saturating_duration_since(now))
     }
 
-    /// Learns from a call that ended at `now`. A probe that TOP answers ends the ban, or, with another ban, begins that one.
-    /// Of the bans that other calls are told, the one that lasts longest counts.
+    /// Updates the ban after a call that ended at `now`. A probe that TOP answers ends the ban, or starts the new ban
+    /// that the answer announces. If several other calls announce bans, the one that ends last counts.
     pub fn learn(&self, admission: Admission, attempt: &Attempt, now: Instant) {
         let is_probe = admission == Admission::Probe;
         if let Err(Failure::RateLimited { ban }) = attempt.outcome {
@@ -71,7 +71,7 @@ impl Ban {
             let mut ban = self.lock();
             let earlier = ban.filter(|_| !is_probe);
             let until = earlier.map_or(now + length, |state| state.until.max(now + length));
-            let probe = (until - now > PROBE_EVERY).then(|| now + PROBE_EVERY);
+            let probe = (until - now > PROBE_INTERVAL).then(|| now + PROBE_INTERVAL);
             let next_probe = earlier.and_then(|state| state.next_probe).or(probe);
             *ban = Some(State { until, next_probe });
         } else if is_probe && attempt.from_top {
@@ -80,7 +80,7 @@ impl Ban {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
-        // The state is valid at every moment, also where a holder panicked.
+        // The state is always valid, even if a thread panicked while it held the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_probe_that_is_answered_with_another_ban_begins_that_one() {
+    async fn a_probe_answered_with_another_ban_starts_that_ban() {
         let (ban, start) = (Ban::default(), Instant::now());
         ban.learn(Admission::Free, &limited(31_000), start);
         assert_eq!(ban.admit(after(start, 60)), Admission::Probe);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stragglers_neither_shorten_nor_end_a_ban() {
+    async fn late_answers_neither_shorten_nor_end_a_ban() {
         let (ban, start) = (Ban::default(), Instant::now());
         ban.learn(Admission::Free, &limited(100), start);
         ban.learn(Admission::Free, &limited(2), start);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn throttling_without_a_number_is_no_ban() {
+    async fn throttling_without_a_number_is_not_a_ban() {
         let (ban, start) = (Ban::default(), Instant::now());
         ban.learn(Admission::Free, &attempt(Err(Failure::RateLimited { ban: None }), true), start);
         ban.learn(Admission::Free, &limited(0), start);

@@ -1,7 +1,7 @@
-//! The time by which TOP judges timestamps.
+//! The clock by which TOP judges timestamps.
 //!
-//! TOP refuses a timestamp more than ten minutes off with code 31 and tells its own time in the `Date` header. The
-//! difference is kept and applied to later timestamps, within limits that keep a wrong header harmless.
+//! TOP refuses a timestamp that is more than ten minutes off with code 31 and sends its own time in the `Date` header.
+//! The difference is applied to later timestamps, within limits that make a wrong header harmless.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -10,21 +10,22 @@ use jiff::Timestamp;
 
 use crate::gmt8::Gmt8;
 
-/// A header nearer than this to the timestamp that was refused does not explain the refusal, in seconds.
-const LEAST: u64 = 60;
-/// A header farther off than this is wrong, in seconds.
-const MOST: u64 = 24 * 3600;
+/// The minimum difference in seconds between the header and the refused timestamp. A smaller one does not explain the
+/// refusal.
+const MIN_CORRECTION: u64 = 60;
+/// The maximum difference in seconds. With a larger one the header is wrong.
+const MAX_CORRECTION: u64 = 24 * 3600;
 
-/// How far TOP's clock is ahead of this machine's, as far as known.
+/// The known difference between TOP's clock and this machine's.
 #[derive(Debug, Default)]
 pub struct Clock(Mutex<State>);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct State {
-    /// In seconds.
+    /// The number of seconds by which TOP's clock is ahead.
     skew: i64,
-    /// The skew of before, as long as TOP has executed no call that was stamped with this one.
-    before: Option<i64>,
+    /// The previous skew, until TOP has executed a call that was stamped with the current one.
+    previous: Option<i64>,
 }
 
 /// The timestamp of a call.
@@ -32,18 +33,18 @@ struct State {
 pub struct Stamp {
     /// Unix seconds.
     pub second: i64,
-    /// The skew that it was made with.
+    /// The skew that was used.
     skew: i64,
 }
 
 impl Clock {
-    /// Seconds by which TOP's clock is taken to be ahead.
+    /// The number of seconds by which TOP's clock is ahead.
     pub fn skew(&self) -> i64 {
         self.lock().skew
     }
 
-    /// The timestamp for a call: TOP's present, or the next second that is not `used`. Old gateways refuse a repeated
-    /// signature, and one signature covers one second.
+    /// The timestamp for a call: TOP's current time, or the next second that is not `used`. Old gateways refuse a
+    /// repeated signature, and the signature of a call changes only once a second.
     pub fn stamp(&self, now: Timestamp, used: impl Fn(i64) -> bool) -> Stamp {
         let skew = self.skew();
         let mut second = now.as_second().saturating_add(skew);
@@ -53,19 +54,20 @@ impl Clock {
         Stamp { second, skew }
     }
 
-    /// Learns that TOP executed a call: the skew of its timestamp is right.
+    /// Confirms the skew of a timestamp after TOP executed its call.
     pub fn confirm(&self, stamp: Stamp) {
         let mut state = self.lock();
         if state.skew == stamp.skew {
-            state.before = None;
+            state.previous = None;
         }
     }
 
-    /// Learns from a refusal of `stamp` that came with TOP's `date`; true where that corrects the clock, which makes another
-    /// try worthwhile. Where it does not, a correction that made the stamp is taken back.
+    /// Handles a refusal of `stamp` with TOP's `date`. Returns true if it corrects the clock, so that another attempt
+    /// is worthwhile. Otherwise the correction that led to `stamp`, if any, is reverted.
     pub fn correct(&self, stamp: Stamp, date: Option<SystemTime>, now: Timestamp) -> bool {
         let theirs = date.and_then(|date| Timestamp::try_from(date).ok()).map(Timestamp::as_second);
-        let plausible = |theirs: &i64| (LEAST..=MOST).contains(&theirs.abs_diff(stamp.second));
+        let plausible =
+            |theirs: &i64| (MIN_CORRECTION..=MAX_CORRECTION).contains(&theirs.abs_diff(stamp.second));
         let Some(theirs) = theirs.filter(plausible) else {
             self.revert(stamp);
             return false;
@@ -73,8 +75,8 @@ impl Clock {
         let skew = theirs - now.as_second();
         let mut state = self.lock();
         let replaced = state.skew;
-        // Of several corrections in a row that nothing has confirmed, none is the clock to go back to.
-        *state = State { skew, before: state.before.or(Some(replaced)) };
+        // After several unconfirmed corrections in a row, the clock reverts to the one before all of them.
+        *state = State { skew, previous: state.previous.or(Some(replaced)) };
         drop(state);
         tracing::warn!(
             clock.skew_s = skew,
@@ -84,22 +86,22 @@ impl Clock {
         true
     }
 
-    /// Takes the correction back that made `stamp`, which TOP refused, too: its `Date` header was wrong. A later correction
-    /// and one that a call has confirmed stay.
+    /// Reverts the correction that led to `stamp`, which TOP also refused: its `Date` header was wrong. Later or
+    /// confirmed corrections are kept.
     pub fn revert(&self, stamp: Stamp) {
         let mut state = self.lock();
-        let Some(before) = state.before.filter(|_| state.skew == stamp.skew) else { return };
-        *state = State { skew: before, before: None };
+        let Some(previous) = state.previous.filter(|_| state.skew == stamp.skew) else { return };
+        *state = State { skew: previous, previous: None };
         drop(state);
         tracing::warn!(
-            clock.skew_s = before,
+            clock.skew_s = previous,
             clock.skew_before_s = stamp.skew,
-            "TOP refused the corrected timestamp, too; its Date header is wrong; the difference of before is back"
+            "TOP also refused the corrected timestamp; its Date header is wrong; the previous difference is applied again"
         );
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is valid at every moment, also where a holder panicked.
+        // The state is always valid, even if a thread panicked while it held the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,19 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn a_correction_that_is_refused_is_taken_back() {
+    fn a_refused_correction_is_reverted() {
         let clock = Clock::default();
         assert!(clock.correct(stamped(&clock, 1_000_000), Some(date(1_028_800)), at(1_000_000)));
         clock.revert(stamped(&clock, 1_000_001));
         assert_eq!(clock.skew(), 0);
-        // By the next push, where the one that corrected made no second try.
+        // The next push reports it if the push with the correction made no second attempt.
         assert!(clock.correct(stamped(&clock, 1_000_000), Some(date(1_028_800)), at(1_000_000)));
         assert!(!clock.correct(stamped(&clock, 1_000_001), None, at(1_000_001)));
         assert_eq!(clock.skew(), 0);
     }
 
     #[test]
-    fn pushes_that_are_refused_at_once_leave_nothing_behind() {
+    fn concurrent_refusals_revert_to_the_original_clock() {
         let clock = Clock::default();
         let (one, other) = (stamped(&clock, 1_000_000), stamped(&clock, 1_000_000));
         assert!(clock.correct(one, Some(date(1_028_800)), at(1_000_000)));
@@ -185,17 +187,17 @@ mod tests {
         clock.revert(again);
         assert_eq!(clock.skew(), 28_801, "a later correction stays");
         clock.revert(stamped(&clock, 1_000_001));
-        assert_eq!(clock.skew(), 0, "the clock of before is no other correction");
+        assert_eq!(clock.skew(), 0, "the previous clock is not another correction");
     }
 
     #[test]
-    fn a_correction_that_a_call_has_confirmed_stays() {
+    fn a_confirmed_correction_is_kept() {
         let clock = Clock::default();
         let early = stamped(&clock, 1_000_000);
         assert!(clock.correct(early, Some(date(1_001_200)), at(1_000_000)));
         let stamp = stamped(&clock, 1_000_001);
         clock.confirm(early);
-        assert_eq!(clock.lock().before, Some(0), "a stamp of before confirms nothing");
+        assert_eq!(clock.lock().previous, Some(0), "an earlier stamp confirms nothing");
         clock.confirm(stamp);
         clock.revert(stamp);
         assert!(!clock.correct(stamp, None, at(1_000_001)));

@@ -1,4 +1,4 @@
-//! What became of a push, as far as is known without HTTP: how it ended, the calls that it took, what TOP said.
+//! The result of a push, independent of HTTP: its outcome, its calls and TOP's answer.
 
 use std::time::Duration;
 
@@ -6,42 +6,42 @@ use super::idempotency::{Completed, Completion, Decision, KeyStanding, StoreErro
 use super::outcome::Outcome;
 use crate::top::{CallError, Failure, UpstreamDetails};
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Debug)]
 pub struct Delivered {
-    /// Whether TOP executed it and said so twice, or why that is not so.
+    /// `Ok` if both booleans of TOP's answer say that it executed the push, else the reason why not.
     pub result: Result<(), NotAccepted>,
-    /// Calls to TOP that were begun; of a replayed push, those of the push that is replayed.
+    /// The number of calls to TOP. For a replayed push, the number of the original push.
     pub attempts: u32,
-    /// What TOP said in its last answer, scrubbed of credentials but not of what it quotes of the request.
+    /// TOP's last answer, scrubbed of credentials but not of quotations of the request.
     pub upstream: UpstreamDetails,
-    /// The calls to TOP, in their order. A replayed push made none.
+    /// The calls to TOP, in order. A replayed push has none.
     pub calls: Vec<Call>,
-    /// Why the last call came to nothing, where that was not TOP's own refusal.
+    /// The error of the last call, unless TOP itself refused the call.
     pub error: Option<CallError>,
-    /// How its Idempotency-Key stood, where it had one.
+    /// The state of the Idempotency-Key, if the request had one.
     pub standing: Option<KeyStanding>,
-    /// What is wrong with the store of Idempotency-Keys.
+    /// The failure of the store of Idempotency-Keys, if any.
     pub store_trouble: Option<StoreTrouble>,
 }
 
-/// Why a push was not accepted.
+/// The reason why a push was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAccepted {
-    /// The last call to TOP came to this.
+    /// The last call to TOP failed in this way.
     Failed(Failure),
-    /// A ban that TOP announced lasts: no call, or no further one, was made.
+    /// A ban that TOP announced is active: no call, or no further call, was made.
     Banned {
-        /// How long it lasts.
+        /// The time until the ban ends.
         remaining: Duration,
     },
-    /// As many pushes as allowed are calling TOP.
+    /// The maximum number of pushes is already calling TOP.
     Overloaded,
-    /// The process is stopping and takes no more pushes.
+    /// The process is stopping and accepts no more pushes.
     ShuttingDown,
     /// Another push with the same key and request is in flight.
     KeyInFlight,
-    /// The key belongs to another request.
+    /// The key was used with another request.
     KeyReused,
     /// The store of keys cannot be used.
     StoreUnavailable,
@@ -50,24 +50,24 @@ pub enum NotAccepted {
 /// One call to TOP.
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
-    /// The timestamp that it was signed with, in Unix seconds.
+    /// The timestamp that was signed, in Unix seconds.
     pub(super) stamp: i64,
-    /// What it came to.
+    /// The outcome of the call.
     pub outcome: Result<(), Failure>,
-    /// How long it took.
+    /// The duration of the call.
     pub took: Duration,
 }
 
-/// What is wrong with the store of Idempotency-Keys.
+/// A failure of the store of Idempotency-Keys.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreTrouble {
-    /// It could not say how the key stands, so nothing was pushed.
+    /// The store did not return the state of the key, so nothing was pushed.
     #[error("the store of Idempotency-Keys cannot be used")]
     Unavailable(#[source] StoreError),
-    /// It did not record what the push came to.
+    /// The store did not record the outcome of the push.
     #[error("the store of Idempotency-Keys did not record the outcome")]
     NotRecorded(#[source] StoreError),
-    /// The push took longer than its claim lived, and another push has claimed the key since.
+    /// The push took longer than its claim was valid, and another push has claimed the key since.
     #[error("another push has claimed the Idempotency-Key")]
     Superseded,
 }
@@ -105,7 +105,7 @@ impl Delivered {
         Self { result, attempts, upstream, standing, ..Self::without_call(rejected) }
     }
 
-    /// What the slot of the push's key is told.
+    /// The data to record for the key of the push.
     pub(super) fn completion(&self) -> Completion<'_> {
         Completion { outcome: self.outcome(), attempts: self.attempts, upstream: &self.upstream }
     }
@@ -121,8 +121,8 @@ impl Delivered {
     pub fn outcome(&self) -> Outcome {
         match self.result {
             Ok(()) => Outcome::Accepted,
-            Err(NotAccepted::Failed(failure)) => Outcome::of(failure),
-            // Whoever holds the key may be executing the push now.
+            Err(NotAccepted::Failed(failure)) => Outcome::from_failure(failure),
+            // The push that holds the key may be executing now.
             Err(NotAccepted::KeyInFlight) => Outcome::Unknown,
             Err(
                 NotAccepted::Banned { .. }
@@ -140,7 +140,7 @@ impl Delivered {
         matches!(self.standing, Some(KeyStanding::InDoubt | KeyStanding::Replayed { in_doubt: true }))
     }
 
-    /// Whether this is what an earlier push with the same key came to.
+    /// True if this is the outcome of an earlier push with the same key.
     #[must_use]
     pub fn is_replayed(&self) -> bool {
         matches!(self.standing, Some(KeyStanding::Replayed { .. }))

@@ -1,18 +1,18 @@
-//! Whether the process still takes pushes, and which of them are in flight.
+//! Tracks whether the process accepts pushes, and which pushes are in flight.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// What the process does with pushes.
+/// The phase of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// It takes them.
+    /// The process accepts pushes.
     Serving,
-    /// It is asked to stop and still takes them.
+    /// The process has to stop, and still accepts pushes.
     Draining,
-    /// It finishes those in flight and takes no more.
+    /// The process finishes the pushes in flight and accepts no more.
     Closing,
 }
 
@@ -25,7 +25,7 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// The phase now.
+    /// The current phase.
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
@@ -40,13 +40,13 @@ impl Lifecycle {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
     }
 
-    /// Waits until no push is in flight. Advance to [`Phase::Closing`] first.
+    /// Waits until no push is in flight. Call `advance(Phase::Closing)` first.
     pub async fn drained(&self) {
         self.in_flight.close();
         self.in_flight.wait().await;
     }
 
-    /// What a push holds while it is in flight.
+    /// The token that a push holds while it is in flight.
     pub(super) fn token(&self) -> TaskTrackerToken {
         self.in_flight.token()
     }

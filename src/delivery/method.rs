@@ -1,5 +1,5 @@
-//! The one method of TOP that is called, `alibaba.jym.servicecenter.mediation.result.push` (调解结果推送): its payload, and
-//! what its answer says about a push.
+//! The method of TOP that the bridge calls, `alibaba.jym.servicecenter.mediation.result.push` (调解结果推送): its payload,
+//! and the meaning of its answer for a push.
 
 use std::time::SystemTime;
 
@@ -10,28 +10,28 @@ use crate::gmt8::Gmt8;
 use crate::mediation::{CaseId, Content, MediationResult, MediatorName, MediatorPhone, WorkNumber};
 use crate::top::{CallError, Client, Envelope, Failure, Method, UpstreamDetails};
 
-/// The method.
+/// The name of the method and the root of its answer.
 pub const PUSH: Method = Method {
     name: "alibaba.jym.servicecenter.mediation.result.push",
     success_root: "alibaba_jym_servicecenter_mediation_result_push_response",
 };
 
-/// What one call says about its push.
+/// The result of one call.
 #[derive(Debug)]
 pub struct Attempt {
-    /// Whether TOP executed it.
+    /// `Ok` if TOP executed the push.
     pub outcome: Result<(), Failure>,
-    /// What TOP said.
+    /// TOP's answer.
     pub upstream: UpstreamDetails,
-    /// Whether TOP itself answered, and not something on the way.
+    /// True if TOP itself answered, and not a proxy or firewall.
     pub from_top: bool,
-    /// The gateway's clock, where it told it with a refusal.
+    /// The gateway's clock, if a refusal has it.
     pub date: Option<SystemTime>,
-    /// Why the call came to nothing, where that was not TOP's own refusal.
+    /// The error of the call, unless TOP itself refused it.
     pub error: Option<CallError>,
 }
 
-/// The payload, TOP's `PushMediationResultRequest`: the documented names, absent members left out.
+/// The payload, TOP's `PushMediationResultRequest`, with the documented names. Absent members are omitted.
 #[derive(Serialize)]
 struct PushMediationResultRequest<'a> {
     mediation_case_id: &'a str,
@@ -54,7 +54,7 @@ struct PushMediationResultRequest<'a> {
 /// Never: strings always serialise.
 #[must_use]
 pub fn req(case_id: &CaseId, result: &MediationResult) -> String {
-    // A new member has to be considered here.
+    // A new member must be added here.
     let MediationResult { result, work_number, completed_time, mediator_name, mediator_phone, content } =
         result;
     let payload = PushMediationResultRequest {
@@ -68,12 +68,12 @@ pub fn req(case_id: &CaseId, result: &MediationResult) -> String {
     };
     #[expect(clippy::expect_used, reason = "a struct of strings always serialises")]
     let mut req = serde_json::to_string(&payload).expect("strings serialise");
-    // It is kept while TOP is waited for.
+    // The text is kept until TOP answers.
     req.shrink_to_fit();
     req
 }
 
-/// Calls TOP once. It always returns, at `deadline` at the latest.
+/// Calls TOP once. It always returns, at the latest at `deadline`.
 pub(super) async fn push(client: &Client, req: &str, timestamp: Gmt8, deadline: Instant) -> Attempt {
     match client.call(PUSH, &[("req", req)], timestamp, deadline).await {
         Ok(envelope) => answered(&envelope),
@@ -94,7 +94,7 @@ pub(super) async fn push(client: &Client, req: &str, timestamp: Gmt8, deadline: 
     }
 }
 
-/// The two booleans decide; `state_code` only tells whether a failure was the back end's own.
+/// The two booleans decide. `state_code` only shows whether the back end itself failed.
 fn answered(envelope: &Envelope) -> Attempt {
     let upstream = UpstreamDetails {
         sub_msg: envelope.text("extra_err_msg").map(str::to_owned),
@@ -114,13 +114,13 @@ fn answered(envelope: &Envelope) -> Attempt {
     Attempt { outcome, upstream, from_top: true, date: None, error }
 }
 
-/// `500000`, `5e5`, `INTERNAL_SERVER_ERROR`: sibling APIs of Jiaoyimao spell their own failures in many ways.
+/// `500000`, `5e5`, `INTERNAL_SERVER_ERROR`: the APIs of Jiaoyimao report their own failures in many forms.
 fn is_system_error(state_code: &str) -> bool {
     let upper = state_code.trim().to_ascii_uppercase();
     is_number_starting_with_5(&upper) || upper.contains("SYSTEM") || upper.contains("INTERNAL")
 }
 
-/// Whether a text is a number of at least 1, however it is written, whose first digit is a 5.
+/// True if a text is a number of at least 1, in any notation, whose first digit is 5.
 fn is_number_starting_with_5(text: &str) -> bool {
     let is_number = text.parse().is_ok_and(|number: f64| number >= 1.0);
     is_number && text.trim_start_matches(['+', '0', '.']).starts_with('5')
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_a_number_however_it_is_written() {
+    fn a_number_is_recognised_in_any_notation() {
         for five in [
             "5",
             "500000",

@@ -1,30 +1,30 @@
-//! The promise that callers build on: whether a push was executed.
+//! Whether a push was executed, as reported to the caller.
 
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::top::Failure;
 
-/// Whether a push was executed. When in doubt it is [`Self::Unknown`]; a false [`Self::NotExecuted`] is the worst mistake
-/// that this program could make.
+/// Whether a push was executed. If in doubt, it is [`Self::Unknown`]: a false [`Self::NotExecuted`] is the worst error
+/// of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// TOP executed it.
     Accepted,
-    /// TOP decided, and said no.
+    /// TOP decided and refused it.
     Rejected,
-    /// Proven: TOP's back end did not see it.
+    /// It is proven that TOP's back end did not see it.
     NotExecuted,
     /// It may have been executed.
     Unknown,
 }
 
 impl Outcome {
-    /// What the failure of a call says about its push.
+    /// The outcome of a push after this failure of its last call.
     #[must_use]
-    pub const fn of(failure: Failure) -> Self {
+    pub const fn from_failure(failure: Failure) -> Self {
         match failure {
             Failure::Rejected => Self::Rejected,
             Failure::RateLimited { .. }

@@ -1,4 +1,4 @@
-//! What all workers share: the permits to call TOP, what it forbade, its clock, and whether the process takes pushes.
+//! The state that all workers share: the permits for calls to TOP, the ban, the clock and the lifecycle of the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::ban::Ban;
 use super::clock::Clock;
 use super::lifecycle::Lifecycle;
 
-/// What bounds deliveries.
+/// The limits of a delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// From a request's arrival to its answer.
+    /// The time from the arrival of a request to its answer.
     pub deadline: Duration,
-    /// The most calls for one push.
+    /// The maximum number of calls per push.
     pub max_attempts: u32,
-    /// How many pushes may call TOP at once.
+    /// The maximum number of pushes that call TOP at the same time.
     pub max_in_flight: usize,
 }
 
-/// What all workers share: the permits to call TOP, its ban and its clock.
+/// The state that all workers share.
 #[derive(Debug)]
 pub struct Shared {
     pub(super) limits: Limits,
@@ -32,7 +32,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// The shared half, before any push.
+    /// The shared state before the first push.
     #[must_use]
     pub fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
@@ -44,37 +44,37 @@ impl Shared {
         })
     }
 
-    /// From a request's arrival to its answer.
+    /// The time from the arrival of a request to its answer.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.limits.deadline
     }
 
-    /// Pushes that call TOP now.
+    /// The number of pushes that are calling TOP.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.limits.max_in_flight.saturating_sub(self.permits.available_permits())
     }
 
-    /// How many may call TOP at once.
+    /// The maximum number of pushes that call TOP at the same time.
     #[must_use]
     pub fn max_in_flight(&self) -> usize {
         self.limits.max_in_flight
     }
 
-    /// Seconds by which TOP's clock is taken to be ahead of this machine's.
+    /// The number of seconds by which TOP's clock is ahead of this machine's.
     #[must_use]
     pub fn clock_skew(&self) -> i64 {
         self.clock.skew()
     }
 
-    /// How long the ban lasts that TOP announced; zero without one.
+    /// The time until the ban that TOP announced ends; zero without a ban.
     #[must_use]
     pub fn ban_remaining(&self) -> Duration {
         self.ban.remaining(Instant::now())
     }
 
-    /// Whether the process takes pushes.
+    /// The lifecycle of the process.
     #[must_use]
     pub fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle

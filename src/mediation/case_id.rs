@@ -9,20 +9,20 @@ use std::fmt;
 
 use super::violation::{Rule, Violation};
 
-/// A case's identifier: 1 to 64 of `A-Z a-z 0-9 _ -`. It is no personal data and may be logged.
+/// The identifier of a case: 1 to 64 of `A-Z a-z 0-9 _ -`. It is not personal data and may be logged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CaseId(String);
 
 impl CaseId {
-    /// The most characters it may have.
+    /// The maximum number of characters.
     pub const MAX: usize = 64;
-    /// The whole rule as an ECMA-262 pattern.
+    /// The rule as an ECMA-262 pattern.
     pub const PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
 
-    /// Reads the identifier after percent-decoding.
+    /// Parses the identifier, which must already be percent-decoded.
     ///
     /// # Errors
-    /// Every violation.
+    /// All violations.
     pub fn parse(text: &str) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         let length = text.chars().count();
@@ -40,7 +40,7 @@ impl CaseId {
         if violations.is_empty() { Ok(Self(text.to_owned())) } else { Err(violations) }
     }
 
-    /// The identifier.
+    /// The text of the identifier.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_case_id_and_what_is_not() {
+    fn valid_and_invalid_case_ids() {
         for good in ["1", "1290293148910", "sandbox-reset_2", "-", &"a".repeat(64)] {
             assert_eq!(CaseId::parse(good).unwrap().as_str(), good);
         }

@@ -1,7 +1,7 @@
-//! When a mediation ended (结束时间): three spellings in, one time in GMT+8 out.
+//! The time at which a mediation ended (结束时间). It is accepted in three spellings and printed in GMT+8.
 //!
-//! The grammar is checked here, byte by byte, before the date library sees a number: date parsers accept more spellings
-//! than anyone expects, and some drop an offset silently.
+//! The grammar is checked here, byte by byte, before the date library: date parsers accept many other spellings, and
+//! some drop an offset silently.
 
 mod pattern;
 
@@ -18,12 +18,13 @@ use jiff::civil::DateTime;
 use super::violation::{Rule, Violation};
 use crate::gmt8::Gmt8;
 
-/// The time at which a mediation ended, always GMT+8, to the second, in the years 2000 to 2099.
+/// The time at which a mediation ended, in GMT+8, to the second, in the years 2000 to 2099.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompletedTime(Gmt8);
 
 impl CompletedTime {
-    /// The first year that is accepted, after conversion to GMT+8; earlier ones are other languages' zero dates.
+    /// The first year that is accepted, after conversion to GMT+8. Earlier years are zero dates of programming
+    /// languages.
     pub const FIRST_YEAR: i16 = 2000;
     /// The last year that is accepted, after conversion to GMT+8.
     pub const LAST_YEAR: i16 = 2099;
@@ -34,8 +35,8 @@ impl CompletedTime {
         ("the same with T, already GMT+8", "2025-11-17T00:00:00"),
     ];
 
-    /// Reads one of the three spellings: RFC 3339 with an offset (converted, the fraction truncated), or
-    /// `YYYY-MM-DD HH:MM:SS` with a space or a `T` and no offset (already GMT+8).
+    /// Parses one of the three spellings: RFC 3339 with an offset (converted, the fraction truncated), or `YYYY-MM-DD
+    /// HH:MM:SS` with a space or a `T` and no offset (already GMT+8).
     ///
     /// # Errors
     /// One violation: the spelling, the calendar or the range of years.
@@ -63,7 +64,7 @@ fn bad_format() -> Violation {
     Violation::new(Rule::BadFormat, format!("must be written as {zoned}, {top} or {iso}"))
 }
 
-/// What matches the grammar: numbers of the right width, not yet a real time.
+/// A text that matches the grammar: numbers of the right width, not yet checked against the calendar.
 struct Spelled {
     date: [i16; 3],
     clock: [i16; 3],
@@ -110,7 +111,7 @@ impl Spelled {
     }
 }
 
-/// `Z` or `±HH:MM` up to ±23:59, a fraction of a second before it; nothing after it.
+/// An optional fraction of a second, then `Z` or `±HH:MM` up to ±23:59, then the end.
 fn offset(mut rest: &[u8]) -> Option<SignedDuration> {
     if let Some(fraction) = rest.strip_prefix(b".") {
         let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -133,18 +134,18 @@ fn number_after(rest: &mut &[u8], mark: u8) -> Option<i16> {
     number(rest, 2)
 }
 
-/// Exactly so many ASCII digits.
+/// Exactly `digits` ASCII digits.
 fn number(rest: &mut &[u8], digits: usize) -> Option<i16> {
     let (front, behind) = rest.split_at_checked(digits)?;
     *rest = behind;
     front.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0')))
 }
 
-/// The most characters of a time in the document. The bridge takes fractions of any length that fits into a body; a
-/// bound so large would only make tools send bodies that are too large.
+/// The maximum number of characters of a time in the document. The bridge accepts fractions of any length, but a larger
+/// limit would make tools send bodies that are too large.
 const MAX_TIME: usize = 1024;
 
-/// The form that is sent to TOP and echoed.
+/// The form that is sent to TOP and returned to the caller.
 impl PartialSchema for CompletedTime {
     fn schema() -> RefOr<Schema> {
         schema::string(19, 19, Self::output_pattern(), "A time in GMT+8 (结束时间).")
@@ -156,12 +157,12 @@ impl PartialSchema for CompletedTime {
 impl ToSchema for CompletedTime {}
 
 impl CompletedTime {
-    /// The spellings that are read.
+    /// The schema of the accepted spellings.
     pub(super) fn input_schema() -> RefOr<Schema> {
         let spellings = Self::SPELLINGS.map(|(name, example)| format!("`{example}` ({name})")).join(", ");
         let description = format!(
             "When the mediation ended (结束时间). Three spellings: {spellings}. Years {} to {} in GMT+8. It is sent to \
-             TOP, and echoed, as `YYYY-MM-DD HH:MM:SS` in GMT+8; fractions of a second are cut. The schema leaves out \
+             TOP, and returned, as `YYYY-MM-DD HH:MM:SS` in GMT+8; fractions of a second are truncated. The schema leaves out \
              two things that the bridge accepts: offsets other than UTC and +08:00 on the days around the first and \
              the last New Year, and fractions of more than a thousand digits.",
             Self::FIRST_YEAR,
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_read() {
+    fn other_spellings_are_refused() {
         for text in [
             "",
             "now",
@@ -276,7 +277,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_string_makes_it_panic_and_its_own_spelling_is_read_back(text in "\\PC*|[0-9TZ :.+-]{0,40}") {
+        fn no_string_causes_a_panic_and_the_output_is_read_back(text in "\\PC*|[0-9TZ :.+-]{0,40}") {
             if let Ok(time) = CompletedTime::parse(&text) {
                 prop_assert_eq!(CompletedTime::parse(&time.to_string()), Ok(time));
             }

@@ -11,32 +11,32 @@ use super::text::BLANK;
 use super::violation::{Rule, Violation};
 use crate::invisible::is_invisible;
 
-/// A telephone number as people write it: 3 to 32 of digits, space, `+ - ( ) # * ,` or `x`, at least 3 of them digits. It
-/// goes to TOP unchanged. Personal data: a mobile number prints as `138****5678`, of any other at most a third of the
-/// digits shows.
+/// A telephone number: 3 to 32 of digits, space, `+ - ( ) # * ,` or `x`, with at least 3 digits. It is sent to TOP
+/// unchanged. It is personal data: a mobile number prints as `138****5678`, any other with at most a third of its
+/// digits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MediatorPhone(String);
 
 impl MediatorPhone {
-    /// The fewest characters, and the fewest digits.
+    /// The minimum number of characters, and of digits.
     pub const MIN: usize = 3;
-    /// The most characters.
+    /// The maximum number of characters.
     pub const MAX: usize = 32;
-    /// The rule, lengths aside, as an ECMA-262 pattern.
+    /// The allowed characters and the minimum of digits, as an ECMA-262 pattern.
     pub const PATTERN: &str = r"^[ +()#*,x-]*(?:[0-9][ +()#*,x-]*){3}[0-9 +()#*,x-]*$";
-    /// What may stand beside digits.
+    /// The allowed characters other than digits.
     const SIGNS: &str = " +-()#*,x";
-    /// The digits of a mobile number, without the country.
+    /// The number of digits of a mobile number without the country code.
     const MOBILE: usize = 11;
-    /// How people write the country before it.
+    /// The spellings of the country code of China.
     const COUNTRIES: [&str; 4] = ["+86", "0086", "86", ""];
-    /// The most digits that show at the end of any other number.
+    /// The maximum number of digits that are shown at the end of any other number.
     const MAX_SHOWN: usize = 4;
 
-    /// Checks the number and keeps it as it is.
+    /// Checks the number and stores it unchanged.
     ///
     /// # Errors
-    /// Every violation.
+    /// All violations.
     pub fn parse(text: String) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         let length = text.chars().count();
@@ -62,7 +62,7 @@ impl MediatorPhone {
         if violations.is_empty() { Ok(Self(text)) } else { Err(violations) }
     }
 
-    /// The number, unmasked.
+    /// The unmasked number.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -71,7 +71,7 @@ impl MediatorPhone {
 
 impl fmt::Display for MediatorPhone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // With its plus, which tells a number of another country from a mobile one.
+        // The plus is kept, because it distinguishes a foreign number from a mobile number of China.
         let dialled: String = self.0.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
         let digits: String = dialled.chars().filter(char::is_ascii_digit).collect();
         let mobile = Self::COUNTRIES
@@ -86,7 +86,7 @@ impl fmt::Display for MediatorPhone {
     }
 }
 
-/// Whether it is a mobile number of China, without the country.
+/// True for a mobile number of China without the country code.
 fn is_mobile(number: &str) -> bool {
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
     digits && number.len() == MediatorPhone::MOBILE && matches!(number.as_bytes(), [b'1', b'3'..=b'9', ..])
@@ -100,7 +100,7 @@ impl fmt::Debug for MediatorPhone {
 
 impl PartialSchema for MediatorPhone {
     fn schema() -> RefOr<Schema> {
-        let description = "How to reach the mediator (联系电话): at least 3 digits; sent on unchanged.";
+        let description = "How to reach the mediator (联系电话): at least 3 digits; forwarded unchanged.";
         schema::string(Self::MIN, Self::MAX, Self::PATTERN, description)
             .examples([json!("13812345678")])
             .into()
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_phone_number_and_what_is_not() {
+    fn valid_and_invalid_phone_numbers() {
         for good in ["110", "13812345678", "+86 (0571) 8502-2088,123#", "400*1x2"] {
             assert_eq!(MediatorPhone::parse(good.to_owned()).unwrap().as_str(), good);
         }
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pattern_and_lengths_are_the_rule(text in "[0-9 +()#*,x-]{0,40}|[0-9]{2,33}|\\PC{0,8}|[ +x]{0,3}[0-9]{0,3}\\s?") {
+        fn pattern_and_lengths_agree_with_the_parser(text in "[0-9 +()#*,x-]{0,40}|[0-9]{2,33}|\\PC{0,8}|[ +x]{0,3}[0-9]{0,3}\\s?") {
             let length = text.chars().count();
             let pattern = Regex::new(MediatorPhone::PATTERN).unwrap();
             let matched = pattern.is_match(&text) && (MediatorPhone::MIN..=MediatorPhone::MAX).contains(&length);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn it_masks_itself() {
+    fn a_phone_number_is_masked() {
         let shown = |text: &str| format!("{:?}", MediatorPhone::parse(text.to_owned()).unwrap());
         for (number, masked) in [
             ("13812345678", "138****5678"),

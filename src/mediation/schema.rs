@@ -1,4 +1,4 @@
-//! What the JSON schemas of the vocabulary are made with; each type makes its own from the constants that it checks by.
+//! Helpers for the JSON schemas of the vocabulary. Each type generates its schema from its own constants.
 
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -14,12 +14,12 @@ pub(super) fn string(min: usize, max: usize, pattern: impl Into<String>, descrip
         .description(Some(description))
 }
 
-/// The schema of an optional member: null counts as absent.
+/// The schema of an optional member, in which null counts as absent.
 pub(super) fn nullable<T: PartialSchema>() -> RefOr<Schema> {
     or_null(T::schema())
 }
 
-/// A string's schema that allows null, too.
+/// Adds null to the schema of a string.
 pub(super) fn or_null(mut schema: RefOr<Schema>) -> RefOr<Schema> {
     if let RefOr::T(Schema::Object(object)) = &mut schema {
         object.schema_type = SchemaType::from_iter([Type::String, Type::Null]);

@@ -1,4 +1,4 @@
-//! The members that are free text, and the one rule that they share.
+//! The members that are free text, and the rule that they share.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use super::schema;
 use super::violation::{Rule, Violation};
 use crate::invisible::{INVISIBLE, is_invisible};
 
-/// The rule of a text member. Lengths count Unicode scalar values.
+/// The rule for a text member. Lengths are counted in Unicode scalar values.
 #[derive(Debug, Clone, Copy)]
 pub struct TextRule {
-    /// The fewest characters.
+    /// The minimum number of characters.
     pub min: usize,
-    /// The most characters.
+    /// The maximum number of characters.
     pub max: usize,
-    /// Whether CR, LF and TAB are allowed; other control characters (Unicode Cc) never are.
+    /// True if CR, LF and TAB are allowed. Other control characters (Unicode Cc) are never allowed.
     pub line_breaks: bool,
 }
 
@@ -52,9 +52,9 @@ impl TextRule {
         self.line_breaks && matches!(control, '\r' | '\n' | '\t')
     }
 
-    /// The rule, lengths aside, as an ECMA-262 pattern: no control characters, and one character that shows. Invisible
-    /// characters at the front are matched first, so that no engine has to try twice. Those beyond U+FFFF, which engines
-    /// spell in different ways, count as visible here.
+    /// The rule without lengths, as an ECMA-262 pattern: no control characters, and at least one visible character.
+    /// Invisible characters at the start are matched first, to avoid backtracking. Characters above U+FFFF, which
+    /// engines spell in different ways, count as visible here.
     #[must_use]
     pub fn pattern(self) -> String {
         let (control, breaks) = if self.line_breaks {
@@ -72,8 +72,8 @@ impl TextRule {
     }
 }
 
-/// What a blank value has to be.
-pub(super) const BLANK: &str = "must not be blank: it needs a character that shows";
+/// The message for a blank value.
+pub(super) const BLANK: &str = "must not be blank: it needs a visible character";
 
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $rule:expr, $description:literal, $example:literal) => {
@@ -82,19 +82,19 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// The rule that it is checked by.
+            /// The rule for this member.
             pub const RULE: TextRule = $rule;
 
-            /// Checks the text and keeps it as it is.
+            /// Checks the text and stores it unchanged.
             ///
             /// # Errors
-            /// Every violation.
+            /// All violations.
             pub fn parse(text: String) -> Result<Self, Vec<Violation>> {
                 let violations = Self::RULE.check(&text);
                 if violations.is_empty() { Ok(Self(text)) } else { Err(violations) }
             }
 
-            /// The text, unmasked.
+            /// The unmasked text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -126,19 +126,19 @@ text! {
     "The number of the complaint's work order (投诉工单号).", "123123"
 }
 text! {
-    /// The mediator's name, TOP's `mediator_name` (调解员姓名). Personal data: prints as `张*`.
+    /// The mediator's name, TOP's `mediator_name` (调解员姓名). It is personal data and prints as `张*`.
     MediatorName, TextRule { min: 1, max: 64, line_breaks: false },
     "The mediator's name (调解员姓名).", "张三"
 }
 text! {
-    /// What was said, TOP's `content` (沟通情况). Personal data: prints as its length alone.
+    /// What was said, TOP's `content` (沟通情况). It is personal data; only its length is printed.
     Content, TextRule { min: 1, max: 10_000, line_breaks: true },
     "What was said (沟通情况); line breaks and tabs are allowed.", "沟通内容"
 }
 
 impl fmt::Display for MediatorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // No character that a terminal does not show, or that turns what follows.
+        // The first character is shown only if it is visible and does not change the direction of the text.
         let shown = |c: &char| c.is_alphanumeric() && !is_invisible(*c);
         self.0.chars().find(shown).map_or(Ok(()), |first| write!(f, "{first}"))?;
         f.write_str("*")
@@ -199,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pattern_and_lengths_are_the_rule(
+        fn pattern_and_lengths_agree_with_the_parser(
             text in "\\PC{0,70}|[ \u{3000}\t\r\na\u{85}]{0,5}|[\\s\u{200b}\u{3164}\u{2800}\u{2061}]{0,3}.?\\s{0,3}|(?s:.){0,4}",
         ) {
             prop_assume!(!text.chars().any(|c| c > '\u{ffff}' && is_invisible(c)));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn personal_data_masks_itself() {
+    fn personal_data_is_masked() {
         let name = MediatorName::parse("张三丰".to_owned()).unwrap();
         assert_eq!(format!("{name} {name:?}"), "张* 张*");
         let masked = |text: &str| MediatorName::parse(text.to_owned()).unwrap().to_string();

@@ -1,11 +1,11 @@
-//! Why a value is refused: the rule that it violates, and a sentence for the person who sent it.
+//! A violated rule and its description for the person who sent the value.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The rules that a request can violate, as closed codes for programs: the member `code` of a problem's `errors`.
+/// The rules that a request can violate. Programs read them in the member `code` of a problem's `errors`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -21,28 +21,28 @@ pub enum Rule {
     TooShort,
     /// More characters than allowed.
     TooLong,
-    /// Nothing but white space and characters that show as nothing.
+    /// The value has only white space and invisible characters.
     Blank,
     /// A control character (Unicode Cc).
     ControlCharacter,
     /// A character outside the allowed set.
     BadCharacter,
-    /// Not the spelling that is asked for.
+    /// The spelling is not one of the required ones.
     BadFormat,
-    /// A date or time that the calendar does not have.
+    /// The date or time does not exist in the calendar.
     NoSuchTime,
-    /// A real time, outside the years that are accepted.
+    /// The time exists, but its year is not accepted.
     OutOfRange,
-    /// Not available as this bridge is configured.
+    /// The member is not available in this configuration of the bridge.
     NotAvailable,
 }
 
-/// A violated rule. It never quotes the value: values are personal data.
+/// A violated rule. It never quotes the value, because values are personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which rule.
+    /// The violated rule.
     pub rule: Rule,
-    /// What to send instead, as the end of a sentence that begins with the member's name.
+    /// What to send instead, as the end of a sentence that starts with the member's name.
     pub detail: Cow<'static, str>,
 }
 

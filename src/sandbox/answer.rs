@@ -1,4 +1,4 @@
-//! TOP's own answers, a success or a refusal, and how they are written: as JSON or as XML.
+//! TOP's answers, a success or a refusal, and their format, JSON or XML.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::top::{ERROR_ROOT, Method};
 
-/// How an answer is written.
+/// The format of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// `format=json`.
     Json,
-    /// `format=json` with `simplify=true`: a success without its root.
+    /// `format=json` with `simplify=true`: a success has no root.
     SimpleJson,
-    /// `format=xml`, and what TOP writes when `format` is absent or unknown.
+    /// `format=xml`, also TOP's format if `format` is absent or unknown.
     Xml,
 }
 
@@ -30,7 +30,7 @@ impl Format {
 /// A member of an answer.
 pub(super) type Member = (&'static str, Value);
 
-/// An answer, `request_id` aside.
+/// An answer without its `request_id`.
 #[derive(Debug)]
 pub(super) struct Answer {
     root: &'static str,
@@ -38,17 +38,17 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The answer to a call of `method` that worked.
+    /// The answer to a successful call of `method`.
     pub(super) fn success(method: Method, members: Vec<Member>) -> Self {
         Self { root: method.success_root, members }
     }
 
-    /// TOP's code, where this is a refusal.
+    /// TOP's code if this is a refusal.
     pub(super) fn code(&self) -> Option<&Value> {
         self.members.iter().find_map(|(name, value)| (*name == "code").then_some(value))
     }
 
-    /// The answer as a text.
+    /// The text of the answer.
     pub(super) fn write(mut self, format: Format, request_id: &str) -> String {
         self.members.push(("request_id", request_id.into()));
         match format {
@@ -63,7 +63,7 @@ impl Answer {
         Value::Object(members.collect())
     }
 
-    /// As TOP writes it, with the comment behind the root that names the server.
+    /// The XML text, with TOP's comment after the root that names the server.
     fn xml(&self) -> String {
         let element = |(name, value): &Member| format!("<{name}>{}</{name}>", xml_text(value));
         let members: String = self.members.iter().map(element).collect();
@@ -72,35 +72,35 @@ impl Answer {
     }
 }
 
-/// A value as the text of an element: escaped, and without the characters that XML 1.0 does not allow.
+/// The text of an XML element: escaped, and without characters that XML 1.0 forbids.
 fn xml_text(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let is_forbidden = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
     html_escape::encode_text(&text.replace(is_forbidden, " ")).into_owned()
 }
 
-/// What TOP refuses a call with: `code` and `msg`, mostly a `sub_code`, sometimes a `sub_msg`.
+/// A refusal by TOP: `code` and `msg`, usually a `sub_code`, and sometimes a `sub_msg`.
 ///
-/// The codes are those of the official page "API错误码". Where no source names a `sub_code`, none is invented.
+/// The codes are those of the official page "API错误码". If no source names a `sub_code`, there is none.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     code: u16,
     msg: Cow<'static, str>,
     sub_code: Option<Cow<'static, str>>,
-    /// HTML-escaped, as TOP's are.
+    /// HTML-escaped, as in TOP's answers.
     sub_msg: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
-    /// The timestamp is no time, or more than ten minutes off.
+    /// The timestamp is invalid or more than ten minutes off.
     pub(super) const TIMESTAMP: Self = Self::new(31, "Invalid Timestamp");
 
-    /// A refusal by `code` alone.
+    /// A refusal with only a `code`.
     pub(super) const fn new(code: u16, msg: &'static str) -> Self {
         Self { code, msg: Cow::Borrowed(msg), sub_code: None, sub_msg: None }
     }
 
-    /// A refusal that a `sub_code` and a sentence explain.
+    /// A refusal with a `sub_code` and a `sub_msg`.
     pub(super) const fn explained(
         code: u16,
         msg: &'static str,
@@ -111,7 +111,7 @@ impl Refusal {
         Self { code, msg: Cow::Borrowed(msg), sub_code, sub_msg }
     }
 
-    /// A required argument is absent or empty; both codes name it.
+    /// A required argument is absent or empty. Both codes name it.
     pub(super) fn missing(argument: &str) -> Self {
         Self {
             msg: format!("Missing required arguments:{argument}").into(),
@@ -120,7 +120,7 @@ impl Refusal {
         }
     }
 
-    /// An argument is not as it must be; both codes name it.
+    /// An argument is invalid. Both codes name it.
     pub(super) fn invalid(argument: &str, sub_msg: &'static str) -> Self {
         Self {
             msg: format!("Invalid arguments:{argument}").into(),
@@ -129,14 +129,14 @@ impl Refusal {
         }
     }
 
-    /// The application is banned for so many more seconds.
+    /// The application is banned for `seconds`.
     pub(super) fn banned(seconds: u64) -> Self {
         let text = "This ban will last for {seconds} more seconds";
         Self::explained(7, "App Call Limited", "accesscontrol.limited-by-api-access-count", text)
             .quoting("seconds", &seconds.to_string())
     }
 
-    /// The same with `value` where the `sub_msg` has `{name}`.
+    /// Replaces `{name}` in the `sub_msg` by `value`.
     pub(super) fn quoting(self, name: &str, value: &str) -> Self {
         let sub_msg = self.sub_msg.map(|text| text.replace(&format!("{{{name}}}"), value).into());
         Self { sub_msg, ..self }

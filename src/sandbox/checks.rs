@@ -1,4 +1,4 @@
-//! Checks the common parameters in TOP's order; the first that fails is the answer.
+//! Checks the common parameters in TOP's order and returns the first failure.
 
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
@@ -9,24 +9,24 @@ use super::parameters::{Parameters, parse_time};
 use crate::top::VERSION;
 use crate::top::sign::{SignMethod, sign, string_to_sign};
 
-/// How far a timestamp may be off, either way.
+/// The maximum difference of a timestamp in either direction.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
-/// What the log shows in place of a secret.
+/// The replacement for secrets in the log.
 const MASK: &str = "***";
 
-/// The one application that the sandbox knows.
+/// The configuration of the sandbox, which knows a single application.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The public half of its credentials, the common parameter `app_key`.
+    /// The application key, the common parameter `app_key`.
     pub app_key: String,
-    /// The secret half, which calls are signed with.
+    /// The application secret, which signs calls.
     pub app_secret: SecretString,
-    /// Whether a push without `session` is refused (code 26). Its value is never checked: no authorisation was ever
-    /// granted here. Case id `sandbox-session-expired` shows code 27.
+    /// True if a push without `session` is refused (code 26). The value is never checked, because the sandbox grants no
+    /// authorisations. Case id `sandbox-session-expired` returns code 27.
     pub require_session: bool,
 }
 
-/// Checks what every method requires of a call that arrived at `now` by the gateway's clock.
+/// Runs the checks of all methods for a call that arrived at `now` by the gateway's clock.
 pub(super) fn check(config: &Config, parameters: &Parameters, now: Timestamp) -> Result<(), Refusal> {
     let format = parameters.value("format");
     ensure(matches!(format, None | Some("json" | "xml")), Refusal::new(23, "Invalid Format"))?;
@@ -40,7 +40,7 @@ pub(super) fn check(config: &Config, parameters: &Parameters, now: Timestamp) ->
     check_signature(signature, config, parameters)
 }
 
-/// Checks what a method that needs authorisation requires besides.
+/// Runs the additional check of methods that require authorisation.
 pub(super) fn check_session(config: &Config, parameters: &Parameters) -> Result<(), Refusal> {
     let is_sent = parameters.value("session").is_some();
     ensure(is_sent || !config.require_session, Refusal::new(26, "Missing Session"))
@@ -61,8 +61,8 @@ const UNKNOWN_APP_KEY: Refusal = Refusal::explained(
     "appkey&apos;s application does not exist on this gateway",
 );
 
-/// Whether a timestamp, `yyyy-MM-dd HH:mm:ss` in GMT+8 or milliseconds since 1970 as the official Python client sends
-/// them, is near enough to `now`.
+/// True if a timestamp is close enough to `now`. It has the form `yyyy-MM-dd HH:mm:ss` in GMT+8 or, as in the official
+/// Python client, milliseconds since 1970.
 fn is_in_time(timestamp: &str, now: Timestamp) -> bool {
     let instant = if timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
         timestamp.parse().ok().and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
@@ -90,8 +90,8 @@ fn check_signature(signature: &str, config: &Config, parameters: &Parameters) ->
     Err(invalid("signature does not match, check secret, charset and the signed string"))
 }
 
-/// The string to sign as it may be logged: without the session, and without the secret, which a mistaken client may
-/// have sent along.
+/// The string to sign in a form that may be logged: without the session, and without the secret, which a faulty client
+/// may have sent as a parameter.
 fn explanation(config: &Config, pairs: &[(&str, &str)]) -> String {
     let masked = pairs.iter().map(|(name, value)| (*name, if *name == "session" { MASK } else { value }));
     let text = string_to_sign(&masked.collect::<Vec<_>>());
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timestamp_is_gmt8_and_at_most_ten_minutes_off() {
+    fn a_timestamp_is_in_gmt8_and_at_most_ten_minutes_off() {
         let now = "2025-11-16T16:00:00Z".parse().unwrap();
         let table = [
             ("2025-11-17 00:00:00", true),

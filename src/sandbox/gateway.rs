@@ -1,4 +1,4 @@
-//! From a request to its response: route, method, checks, and the line in the log.
+//! Turns a request into a response: route, method, checks, and a log line.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -49,12 +49,12 @@ impl Simulated {
 }
 
 impl Gateway {
-    /// A gateway that remembers nothing yet.
+    /// A gateway with an empty memory.
     pub(super) fn new(config: Config) -> Self {
         Self { config, memory: Memory::default() }
     }
 
-    /// Answers one request, or asks for its connection to be broken.
+    /// Answers a request, or returns a fault to commit on its connection.
     pub(super) async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Fault> {
         let path = request.uri().path();
         if path == "/router/rest" {
@@ -66,10 +66,10 @@ impl Gateway {
         Ok(page.unwrap_or(not_found).response(Some(Timestamp::now())))
     }
 
-    /// What the sandbox says about itself.
+    /// The pages about the sandbox itself.
     fn page(&self, path: &str) -> Option<Page> {
         match path {
-            // The bridge has the same path: one health check fits both.
+            // The bridge has the same path, so that the same health check works for both.
             "/livez" => Some(Page::ok(Format::Json.content_type(), r#"{"status":"ok"}"#.to_owned())),
             "/sandbox/scenarios" => Some(Page::ok("text/plain;charset=UTF-8", list())),
             _ => {
@@ -95,7 +95,7 @@ impl Gateway {
             }
         };
         let case_id = push::claimed_case(&parameters);
-        let scenario = Scenario::of(case_id.as_ref());
+        let scenario = Scenario::for_case(case_id.as_ref());
         let reply = self.judge(&parameters, scenario, &request_id).await.unwrap_or_else(Reply::from);
         let case_id = case_id.as_ref().map(CaseId::as_str);
         tracing::info!(case_id, request_id, outcome = %reply, "the sandbox answered a call");
@@ -103,7 +103,7 @@ impl Gateway {
         reply.respond(parameters.format(), &request_id, date)
     }
 
-    /// Every check in TOP's order, and what the method answers when all are passed.
+    /// Runs all checks in TOP's order, and calls the method if they pass.
     async fn judge(
         &self,
         parameters: &Parameters,
@@ -126,14 +126,14 @@ impl Gateway {
     }
 }
 
-/// The scenarios as a table for a terminal; the case id comes first, for a loop in a shell.
+/// The scenarios as a table for a terminal. The case id is in the first column, for shell loops.
 fn list() -> String {
     let line =
         |Scenario { case_id, problem, does, .. }: &Scenario| format!("{case_id:<31} {problem:<17} {does}\n");
     SCENARIOS.iter().map(line).collect()
 }
 
-/// Random, of the kind that TOP's are: small letters and digits.
+/// A random identifier in the form of TOP's: lower-case letters and digits.
 fn request_id() -> String {
     std::iter::repeat_with(|| fastrand::digit(36)).take(16).collect()
 }

@@ -1,4 +1,4 @@
-//! What the sandbox remembers between calls: how often each case was pushed and executed, and a ban that it keeps.
+//! The state of the sandbox between calls: the counts of pushes and executions per case, and the current ban.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,17 @@ use tokio::time::Instant;
 
 use crate::mediation::CaseId;
 
-/// The most cases that are remembered; of more, the one that was pushed first is forgotten.
+/// The maximum number of cases. Beyond it, the case with the oldest first push is forgotten.
 const MAX_CASES: usize = 100_000;
 
-/// What is remembered, shared by all connections.
+/// The state that all connections share.
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     cases: HashMap<CaseId, Counts>,
-    /// The cases above, in the order of their first push.
+    /// The cases in the order of their first push.
     order: VecDeque<CaseId>,
     banned_until: Option<Instant>,
 }
@@ -30,7 +30,7 @@ struct Counts {
 }
 
 impl Memory {
-    /// Counts a push of a case, and returns how many there were before.
+    /// Counts a push of a case, and returns the number of earlier ones.
     pub(super) fn count_push(&self, case_id: &CaseId) -> u64 {
         let mut state = self.lock();
         if !state.cases.contains_key(case_id) {
@@ -53,17 +53,17 @@ impl Memory {
         }
     }
 
-    /// How often a case was executed, as far as it is remembered.
+    /// The number of executions of a case, if it is still remembered.
     pub(super) fn executions(&self, case_id: &CaseId) -> u64 {
         self.lock().cases.get(case_id).map_or(0, |counts| counts.executions)
     }
 
-    /// Bans every push for so long.
+    /// Refuses all pushes for `length`.
     pub(super) fn ban(&self, now: Instant, length: Duration) {
         self.lock().banned_until = Some(now + length);
     }
 
-    /// The whole seconds that a ban still lasts, rounded up; `None` without one.
+    /// The remaining seconds of the ban, rounded up; `None` without a ban.
     pub(super) fn ban_left(&self, now: Instant) -> Option<u64> {
         let left = self.lock().banned_until?.saturating_duration_since(now);
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
@@ -71,7 +71,7 @@ impl Memory {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is valid at every moment, also where a holder panicked.
+        // The state is always valid, even if a thread panicked while it held the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What a call sends: parameters in the query, a form body and multipart, all at once, as TOP reads them.
+//! Reads the parameters of a call from the query, a form body and multipart, as TOP does.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,21 +18,21 @@ use super::answer::{Format, Refusal};
 use super::reply::{End, Fault, Page, Reply};
 use crate::gmt8::Gmt8;
 
-/// The most bytes of a body.
+/// The maximum size of a body in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// How long a body may take to arrive.
+/// The limit for the arrival of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const TOO_LARGE: Page =
     Page::html(StatusCode::PAYLOAD_TOO_LARGE, "<html><h1>413 Payload Too Large</h1></html>\n");
 const TOO_SLOW: Page = Page::html(StatusCode::REQUEST_TIMEOUT, "<html><h1>408 Request Timeout</h1></html>\n");
 
-/// The parameters as they were sent, decoded, in the order of their names.
+/// The decoded parameters, sorted by name.
 #[derive(Default)]
 pub(super) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Reads a request to its end.
+    /// Reads the whole request.
     pub(super) async fn read(request: Request<Incoming>) -> Result<Self, Reply> {
         let (head, body) = request.into_parts();
         let body = match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
@@ -45,7 +45,7 @@ impl Parameters {
         Ok(Self::parse(head.uri.query().unwrap_or_default(), content_type.unwrap_or_default(), body).await?)
     }
 
-    /// Reads the parts of a request. A body of another kind holds no parameters, so it is ignored.
+    /// Parses the parts of a request. A body of another media type is ignored, because it has no parameters.
     async fn parse(query: &str, content_type: &str, body: Bytes) -> Result<Self, Refusal> {
         let mut parameters = Self::default();
         parameters.add_form(query.as_bytes())?;
@@ -58,17 +58,17 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// A parameter's value. An empty one counts as not sent, though it is signed.
+    /// The value of a parameter. An empty value counts as absent, although it is signed.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Every parameter as it was sent, `sign` and empty ones included.
+    /// All parameters as they were sent, including `sign` and empty ones.
     pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
-    /// How the answer is written, a refusal of this very format included.
+    /// The format of the answer, even if the answer refuses this format.
     pub(super) fn format(&self) -> Format {
         match (self.value("format"), self.value("simplify")) {
             (Some("json"), Some("true")) => Format::SimpleJson,
@@ -99,8 +99,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// A repeated name is refused: no two parties agree which of its values is signed, so such a call would work here
-    /// and fail elsewhere.
+    /// Adds a parameter. A repeated name is refused: clients and servers disagree on which value is signed, so the call
+    /// might work here and fail elsewhere.
     fn add(&mut self, name: String, value: String) -> Result<(), Refusal> {
         if self.0.contains_key(&name) {
             return Err(Refusal::invalid(&name, "sent more than once"));
@@ -119,10 +119,10 @@ fn utf8(bytes: Vec<u8>) -> Result<String, Refusal> {
     String::from_utf8(bytes).map_err(|_| Refusal::new(47, "Invalid encoding"))
 }
 
-/// Parses `yyyy-MM-dd HH:mm:ss`, a real date and time in exactly this spelling.
+/// Parses `yyyy-MM-dd HH:mm:ss`, a valid date and time in exactly this spelling.
 ///
-/// The library accepts many other spellings and turns a second 60 into 59. So what it parsed is printed again: only the
-/// one spelling comes back as it was.
+/// The library accepts many other spellings and turns a second 60 into 59. So the result is printed again and compared
+/// with the text.
 pub(super) fn parse_time(text: &str) -> Option<DateTime> {
     let time: DateTime = text.parse().ok()?;
     (Gmt8::from_civil(time).to_string() == text).then_some(time)

@@ -1,8 +1,8 @@
-//! The push: what `req` must hold, and what the case id makes the sandbox do with it.
+//! The push: the checks of `req`, and the behaviour that the case id selects.
 //!
-//! Every documented member is a string. TOP's page gives no lengths, so none are checked; only the case id has to be
-//! one that can be counted and logged. Undocumented members are ignored, as TOP's mapping ignores them. A `null` is
-//! refused: whether TOP accepts it is unknown, and leaving the member out is right in any case.
+//! All documented members are strings. TOP's page gives no lengths, so none are checked; only the case id must have the
+//! form that can be counted and logged. Undocumented members are ignored, as TOP ignores them. A `null` is refused: it
+//! is not known whether TOP accepts it, and an omitted member is always correct.
 
 use html_escape::encode_safe;
 use serde_json::{Map, Value};
@@ -16,13 +16,13 @@ use super::scenarios::{Act, Odd, Scenario};
 use crate::mediation::CaseId;
 use crate::top::Method;
 
-/// The method.
+/// The name of the method and the root of its answer.
 pub(super) const PUSH: Method = Method {
     name: "alibaba.jym.servicecenter.mediation.result.push",
     success_root: "alibaba_jym_servicecenter_mediation_result_push_response",
 };
 
-/// More bytes than any client should read.
+/// The size of an oversized answer, above the limit of any client.
 const OVERSIZED: usize = 2 << 20;
 
 /// A valid `req`.
@@ -31,7 +31,8 @@ struct Push {
     members: Map<String, Value>,
 }
 
-/// Answers a push that passed every common check. A ban comes before `req`: access control is in front of the back end.
+/// Answers a push that passed the common checks. A ban is checked before `req`, because TOP checks access before its
+/// back end.
 pub(super) async fn answer(
     parameters: &Parameters,
     scenario: &Scenario,
@@ -46,7 +47,7 @@ pub(super) async fn answer(
     if let Some(refusal) = scenario.refusal_in_turn(earlier) {
         return Err(refusal.clone());
     }
-    // Before anything is waited for: a caller that hangs up cannot undo an execution.
+    // Count before any wait: a caller that hangs up does not undo an execution.
     if scenario.executes {
         memory.count_execution(&push.case_id);
     }
@@ -56,12 +57,12 @@ pub(super) async fn answer(
             sleep(*delay).await;
             Ok(accepted(None).into())
         }
-        Act::Conclude { result, is_success, state_code, message } => {
-            Ok(concluded(*result, *is_success, state_code, Some((*message).into())).into())
+        Act::SuccessRoot { result, is_success, state_code, message } => {
+            Ok(success_root(*result, *is_success, state_code, Some((*message).into())).into())
         }
-        Act::Odd(odd) => Ok(oddly(*odd, request_id)),
+        Act::Odd(odd) => Ok(odd_answer(*odd, request_id)),
         Act::Refuse(refusal) | Act::ExecuteOnce { first: refusal, .. } => {
-            Err(quoting(refusal, parameters, &push))
+            Err(with_quotations(refusal, parameters, &push))
         }
         Act::RefuseTimestamp(_) => Err(Refusal::TIMESTAMP),
         Act::Ban { length, is_kept } => {
@@ -75,7 +76,7 @@ pub(super) async fn answer(
     }
 }
 
-/// The case of a call that is not checked yet, if it can be made out.
+/// The case of a call that is not checked yet, if its `req` can be parsed.
 pub(super) fn claimed_case(parameters: &Parameters) -> Option<CaseId> {
     let req: Value = serde_json::from_str(parameters.value("req")?).ok()?;
     CaseId::parse(req.get("mediation_case_id")?.as_str()?).ok()
@@ -111,8 +112,8 @@ fn optional<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'
     members.get(name).map(text).transpose()
 }
 
-/// What the back end says of a push.
-fn concluded(result: bool, is_success: bool, state_code: &str, message: Option<Value>) -> Answer {
+/// The answer of the back end to a push.
+fn success_root(result: bool, is_success: bool, state_code: &str, message: Option<Value>) -> Answer {
     let mut members: Vec<Member> =
         vec![("result", result.into()), ("is_success", is_success.into()), ("state_code", state_code.into())];
     members.extend(message.map(|message| ("extra_err_msg", message)));
@@ -120,10 +121,10 @@ fn concluded(result: bool, is_success: bool, state_code: &str, message: Option<V
 }
 
 fn accepted(message: Option<Value>) -> Answer {
-    concluded(true, true, "20000", message)
+    success_root(true, true, "20000", message)
 }
 
-fn oddly(odd: Odd, request_id: &str) -> Reply {
+fn odd_answer(odd: Odd, request_id: &str) -> Reply {
     match odd {
         Odd::Xml => {
             let body = accepted(None).write(Format::Xml, request_id);
@@ -143,8 +144,8 @@ fn oddly(odd: Odd, request_id: &str) -> Reply {
     }
 }
 
-/// The same refusal with what its text quotes of the call, HTML-escaped as TOP does.
-fn quoting(refusal: &Refusal, parameters: &Parameters, push: &Push) -> Refusal {
+/// Inserts values of the call into the text of a refusal, HTML-escaped as TOP does.
+fn with_quotations(refusal: &Refusal, parameters: &Parameters, push: &Push) -> Refusal {
     let value = |name: &str| parameters.value(name).or_else(|| push.members.get(name)?.as_str());
     ["app_key", "session", "mediator_name", "mediator_phone", "content"]
         .into_iter()

@@ -1,4 +1,4 @@
-//! What goes back over a connection: an answer of TOP, a page of something else, or a fault below HTTP.
+//! The reply to a call: an answer of TOP, another page, or a fault below HTTP.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,22 +16,22 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, Format, Refusal};
 
-/// How long a connection without an answer is held; callers give up long before.
-const GIVE_UP: Duration = Duration::from_mins(1);
+/// The time that a connection without an answer stays open, longer than callers wait.
+const HANG_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a call gets.
+/// The reply to a call.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// TOP's own answer, in the format that was asked for.
+    /// TOP's answer, in the requested format.
     Answer(Answer),
-    /// Any other HTTP answer.
+    /// Another HTTP response.
     Page(Page),
-    /// No HTTP answer.
+    /// A fault instead of an HTTP response.
     Fault(Fault),
 }
 
 impl Reply {
-    /// The HTTP response, with a `Date` header where there is a time to show, or the fault instead of one.
+    /// The HTTP response, with a `Date` header if `date` is given, or the fault.
     pub(super) fn respond(
         self,
         format: Format,
@@ -61,7 +61,7 @@ impl From<Refusal> for Reply {
     }
 }
 
-/// What the log says of it.
+/// The outcome in the log.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,7 +75,7 @@ impl fmt::Display for Reply {
     }
 }
 
-/// An HTTP answer.
+/// An HTTP response that is not an answer of TOP.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
     status: StatusCode,
@@ -84,7 +84,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// HTTP 200 without a body.
+    /// HTTP 200 with an empty body.
     pub(super) const EMPTY: Self = Self { status: StatusCode::OK, header: None, body: Cow::Borrowed("") };
 
     /// A page of a web server or proxy.
@@ -102,7 +102,7 @@ impl Page {
         Self { header: Some(("content-type", content_type)), body: body.into(), ..Self::EMPTY }
     }
 
-    /// The HTTP response, with a `Date` header where there is a time to show.
+    /// The HTTP response, with a `Date` header if `date` is given.
     pub(super) fn response(self, date: Option<Timestamp>) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(self.body.into_owned()));
         *response.status_mut() = self.status;
@@ -117,46 +117,46 @@ impl Page {
     }
 }
 
-/// How a connection ends instead of an HTTP answer.
+/// A fault that replaces the HTTP response.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("{end:?} after {} bytes", sent.len())]
 pub(super) struct Fault {
-    /// What is written first.
+    /// The bytes that are written first.
     pub(super) sent: &'static [u8],
-    /// What follows.
+    /// The end of the connection.
     pub(super) end: End,
 }
 
 /// The end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum End {
-    /// FIN.
+    /// The connection is closed with FIN.
     Close,
-    /// RST.
+    /// The connection is reset with RST.
     Reset,
-    /// Nothing, until the caller gives up.
+    /// The connection stays open without further bytes until the caller closes it.
     Hang,
 }
 
 impl Fault {
-    /// Commits the fault on the socket that the request came from.
+    /// Commits the fault on the socket of the request.
     pub(super) async fn commit(self, mut socket: TcpStream) -> io::Result<()> {
         socket.write_all(self.sent).await?;
         match self.end {
             End::Close => socket.shutdown().await,
-            // The socket is dropped next, which then resets the connection.
+            // The socket is dropped next, which resets the connection.
             End::Reset => socket.set_zero_linger(),
             End::Hang => hang(socket).await,
         }
     }
 }
 
-/// Keeps silent until the caller hangs up, at most [`GIVE_UP`].
+/// Waits until the caller hangs up, for at most [`HANG_TIMEOUT`].
 async fn hang(mut socket: TcpStream) -> io::Result<()> {
     let mut ignored = [0; 1024];
     let hung_up = async {
         while socket.read(&mut ignored).await? > 0 {}
         Ok(())
     };
-    timeout(GIVE_UP, hung_up).await.unwrap_or(Ok(()))
+    timeout(HANG_TIMEOUT, hung_up).await.unwrap_or(Ok(()))
 }

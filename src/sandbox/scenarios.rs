@@ -1,7 +1,7 @@
-//! What a case id makes the sandbox do: one table, in the order of a tour.
+//! The table of scenarios: the behaviour for each case id, in the order of a tour.
 //!
-//! A row shows what it says whatever row was pushed before, so that the tour can be walked from top to bottom. Bans come
-//! last, since the bridge rightly refuses every push while one lasts.
+//! A row shows its behaviour independently of the rows before it, so that the tour works from top to bottom. Bans come
+//! last, because the bridge refuses every push during a ban.
 
 use std::time::Duration;
 
@@ -11,85 +11,85 @@ use super::answer::Refusal;
 use super::reply::{End, Fault, Page};
 use crate::mediation::CaseId;
 
-/// What the sandbox does for one case id, once a call has passed every check.
+/// The behaviour for one case id, after a call has passed all checks.
 #[derive(Debug)]
 pub struct Scenario {
-    /// The case id that asks for it; it starts with `sandbox-`.
+    /// The case id that selects the scenario; it starts with `sandbox-`.
     pub case_id: &'static str,
-    /// What it does, as an English sentence.
+    /// A description of the behaviour, as an English sentence.
     pub does: &'static str,
-    /// What the caller of the bridge sees first: the problem's code, or `200`.
+    /// The first result for the caller of the bridge: the code of a problem, or `200`.
     pub problem: &'static str,
-    /// Whether TOP's back end executes the push; where pushes take turns, the one that is not refused.
+    /// True if TOP's back end executes the push. If the scenario refuses some pushes, this applies to the others.
     pub executes: bool,
-    /// How it is done.
+    /// The implementation of the behaviour.
     pub(super) act: Act,
 }
 
-/// How a scenario is done.
+/// The implementation of a scenario.
 #[derive(Debug)]
 pub(super) enum Act {
-    /// Accept.
+    /// Accept the push.
     Accept,
-    /// Accept after a while.
+    /// Accept the push after a delay.
     AcceptAfter(Duration),
     /// Refuse the first push, accept the second, and so on.
     AcceptEverySecond(Refusal),
-    /// Accept what is in time by a clock so far ahead, which the `Date` header shows.
+    /// Accept a timestamp only by a clock that is ahead by this much, as the `Date` header shows.
     AcceptByClockAhead(Duration),
-    /// Accept, and say so in an odd way.
+    /// Accept the push with an unusual answer.
     Odd(Odd),
-    /// Answer with a success root that holds these members.
-    Conclude { result: bool, is_success: bool, state_code: &'static str, message: &'static str },
-    /// Refuse with a text that quotes the call where it names `{app_key}`, `{session}`, `{mediator_name}`,
-    /// `{mediator_phone}` or `{content}`.
+    /// Answer with a success root that has these members.
+    SuccessRoot { result: bool, is_success: bool, state_code: &'static str, message: &'static str },
+    /// Refuse with a text in which `{app_key}`, `{session}`, `{mediator_name}`, `{mediator_phone}` and `{content}` are
+    /// replaced by the values of the call.
     Refuse(Refusal),
     /// Refuse the first push in one way, and all later ones in another.
     ExecuteOnce { first: Refusal, later: Refusal },
-    /// Refuse the timestamp, however good it is, under a `Date` header so far ahead, or without one.
+    /// Refuse any timestamp, with a `Date` header that is ahead by this much, or without the header.
     RefuseTimestamp(Option<Duration>),
-    /// Refuse with the announcement of a ban, which may be kept: then every push is refused until it ends.
+    /// Refuse with the announcement of a ban. If it is kept, every push is refused until the ban ends.
     Ban { length: Duration, is_kept: bool },
-    /// Answer as something before TOP would.
+    /// Answer as a proxy before TOP would.
     Page(Page),
     /// Break the connection.
     Break(Fault),
 }
 
-/// Odd ways to say that a push was executed.
+/// Unusual answers that a push was executed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Odd {
-    /// In XML, whatever was asked for.
+    /// In XML, whatever format was requested.
     Xml,
-    /// With strings for booleans, a number for a string, a byte order mark and raw control characters.
+    /// With booleans and numbers as strings, a byte order mark and raw control characters.
     Strings,
-    /// Without either boolean.
+    /// Without both booleans.
     NoBooleans,
-    /// In two mebibytes.
+    /// With two mebibytes.
     Oversized,
 }
 
 impl Scenario {
-    /// What happens to every case that is not in the table.
+    /// The behaviour for every case id that is not in the table.
     const ORDINARY: &Self = &row("", "200", EXECUTES, Act::Accept, "Accepts the push.");
 
-    /// The scenario that a case asks for.
-    pub(super) fn of(case_id: Option<&CaseId>) -> &'static Self {
+    /// The scenario for a case.
+    pub(super) fn for_case(case_id: Option<&CaseId>) -> &'static Self {
         let is_asked_for = |row: &&Self| case_id.is_some_and(|case_id| case_id.as_str() == row.case_id);
         SCENARIOS.iter().find(is_asked_for).unwrap_or(Self::ORDINARY)
     }
 
-    /// How far ahead the clock is by which timestamps are judged.
+    /// The time by which the clock that checks timestamps is ahead.
     pub(super) fn clock_ahead(&self) -> Duration {
         if let Act::AcceptByClockAhead(ahead) = self.act { ahead } else { Duration::ZERO }
     }
 
-    /// How far ahead the `Date` header is; `None` where there is none.
+    /// The time by which the `Date` header is ahead; `None` without the header.
     pub(super) fn date_ahead(&self) -> Option<Duration> {
         if let Act::RefuseTimestamp(date) = self.act { date } else { Some(self.clock_ahead()) }
     }
 
-    /// What a push is refused with because so many `earlier` ones were made of the same case.
+    /// The refusal of a push after `earlier` pushes of the same case, if the scenario has one.
     pub(super) fn refusal_in_turn(&self, earlier: u64) -> Option<&Refusal> {
         if let Act::AcceptEverySecond(refusal) = &self.act {
             earlier.is_multiple_of(2).then_some(refusal)
@@ -114,11 +114,11 @@ const fn row(
 const EXECUTES: bool = true;
 const DOES_NOT: bool = false;
 
-/// What case ids make the sandbox do. Any other case id is accepted.
+/// The scenarios. A push with any other case id is accepted.
 #[rustfmt::skip]
 pub const SCENARIOS: &[Scenario] = &[
     row("sandbox-accepted", "200", EXECUTES, Act::Accept,
-        "Accepts the push, as every case id does that is not listed here."),
+        "Accepts the push, like any case id that is not listed here."),
     row("sandbox-slow-1s", "200", EXECUTES, Act::AcceptAfter(Duration::from_secs(1)),
         "Accepts the push after one second."),
     row("sandbox-slow-5s", "200", EXECUTES, Act::AcceptAfter(Duration::from_secs(5)),
@@ -136,10 +136,10 @@ pub const SCENARIOS: &[Scenario] = &[
          needs two attempts."),
 
     row("sandbox-rejected", "top_rejected", DOES_NOT,
-        Act::Conclude { result: false, is_success: false, state_code: "CASE_CLOSED", message: "调解案件已结案" },
+        Act::SuccessRoot { result: false, is_success: false, state_code: "CASE_CLOSED", message: "调解案件已结案" },
         "Answers is_success false with a reason."),
     row("sandbox-not-processed", "top_rejected", DOES_NOT,
-        Act::Conclude { result: false, is_success: true, state_code: "20000", message: "调解结果未处理" },
+        Act::SuccessRoot { result: false, is_success: true, state_code: "20000", message: "调解结果未处理" },
         "Answers is_success true, result false."),
     row("sandbox-invalid-parameter", "top_rejected", DOES_NOT, Act::Refuse(INVALID_PARAMETER),
         "Answers code 50, isv.invalid-parameter."),
@@ -147,13 +147,13 @@ pub const SCENARIOS: &[Scenario] = &[
         "Answers code 15, isv.data-duplicate-error."),
     row("sandbox-mapping-error", "top_rejected", DOES_NOT,
         Act::Refuse(remote("isp.top-mapping-parse-error", "mapping of req failed")),
-        "Answers code 15, isp.top-mapping-parse-error: a caller's fault despite the prefix."),
+        "Answers code 15, isp.top-mapping-parse-error: an error of the caller despite the prefix."),
 
     row("sandbox-limited", "top_rate_limited", DOES_NOT, Act::Refuse(Refusal::new(7, "App Call Limited")),
-        "Answers code 7 without a number of seconds, which is no ban."),
+        "Answers code 7 without a number of seconds, which is not a ban."),
     row("sandbox-http-429", "top_rate_limited", DOES_NOT,
         html(StatusCode::TOO_MANY_REQUESTS, "<html><h1>429 Too Many Requests</h1></html>\n"),
-        "Answers HTTP 429 with a page of HTML, as something before TOP would."),
+        "Answers HTTP 429 with a page of HTML, as a proxy before TOP would."),
 
     row("sandbox-access-denied", "top_access_denied", DOES_NOT, Act::Refuse(IP_WHITELIST),
         "Answers code 11, isv.permission-ip-whitelist-limit, with the app key and a list of IP addresses in the text."),
@@ -176,7 +176,7 @@ pub const SCENARIOS: &[Scenario] = &[
         Act::ExecuteOnce { first: REMOTE_TIMEOUT, later: DUPLICATE },
         "Executes the first push, but answers isp.remote-service-timeout; refuses every later one with \
          isv.data-duplicate-error. Push it twice with the same Idempotency-Key: the outcome is unknown, then rejected \
-         with prior_outcome. A restart of the demo begins anew."),
+         with prior_outcome. A restart of the demo resets it."),
     row("sandbox-hang", "top_timeout", EXECUTES, breaks(b"", End::Hang),
         "Executes the push and never answers; after 60 seconds the connection is closed."),
     row("sandbox-stalled", "top_timeout", EXECUTES, breaks(HALF_AN_ANSWER, End::Hang),
@@ -194,17 +194,17 @@ pub const SCENARIOS: &[Scenario] = &[
         "Answers HTTP 502 with a page of HTML, as a proxy before TOP would."),
 
     row("sandbox-system-error", "top_system_error", DOES_NOT,
-        Act::Conclude { result: false, is_success: false, state_code: "500000", message: "系统错误" },
+        Act::SuccessRoot { result: false, is_success: false, state_code: "500000", message: "系统错误" },
         "Answers is_success false with state_code 500000."),
     row("sandbox-null-pointer", "top_system_error", DOES_NOT, Act::Refuse(remote("isp.null-pointer-exception", "null")),
         "Answers code 15, isp.null-pointer-exception."),
     row("sandbox-unknown-code", "top_system_error", DOES_NOT, Act::Refuse(Refusal::new(999, "Unheard of")),
-        "Answers code 999, which no page lists."),
+        "Answers code 999, which is not documented."),
 
     row("sandbox-no-booleans", "top_bad_response", EXECUTES, Act::Odd(Odd::NoBooleans),
         "Executes the push, but the success root holds neither is_success nor result."),
     row("sandbox-xml", "top_bad_response", EXECUTES, Act::Odd(Odd::Xml),
-        "Executes the push and says so in XML, whatever format was asked for."),
+        "Executes the push and says so in XML, whatever format was requested."),
     row("sandbox-oversized", "top_bad_response", EXECUTES, Act::Odd(Odd::Oversized),
         "Executes the push and says so in 2 MiB of JSON."),
     row("sandbox-html-200", "top_bad_response", DOES_NOT, html(StatusCode::OK, "<html><h1>系统维护中</h1></html>\n"),
@@ -220,21 +220,21 @@ pub const SCENARIOS: &[Scenario] = &[
     row("sandbox-reset-unread", "top_bad_response", DOES_NOT, breaks(b"", End::Reset),
         "Resets the connection without executing the push, which a caller cannot tell from sandbox-reset."),
     row("sandbox-close", "top_bad_response", EXECUTES, breaks(b"", End::Close),
-        "Executes the push, then closes the connection properly, without a byte."),
+        "Executes the push, then closes the connection properly, without sending any byte."),
     row("sandbox-garbage", "top_bad_response", DOES_NOT, breaks(GARBAGE, End::Close),
-        "Answers with bytes that are no HTTP."),
+        "Answers with bytes that are not HTTP."),
 
     row("sandbox-ban-2s", "top_rate_limited", DOES_NOT, ban(2, false),
         "Announces a ban of 2 seconds (code 7). Until it ends, or the demo restarts, the bridge refuses every push."),
     row("sandbox-ban-real-5s", "top_rate_limited", DOES_NOT, ban(5, true),
         "Announces a ban of 5 seconds (code 7) and keeps it: until it ends, or the demo restarts, the sandbox refuses \
-         every push, too."),
+         every push as well."),
     row("sandbox-ban-71s", "top_rate_limited", DOES_NOT, ban(71, false),
         "Announces a ban of 71 seconds (code 7). After a minute the bridge lets one push through; if that one is not \
-         banned, the ban is over. A restart of the demo lifts it at once."),
+         banned, the ban ends. A restart of the demo lifts it at once."),
     row("sandbox-ban-9h", "top_rate_limited", DOES_NOT, ban(9 * 3600, false),
         "Announces a ban of nine hours (code 7). Every minute the bridge lets one push through; if that one is not \
-         banned, the ban is over. A restart of the demo lifts it at once."),
+         banned, the ban ends. A restart of the demo lifts it at once."),
 ];
 
 const fn minutes(minutes: u64) -> Duration {
@@ -264,7 +264,7 @@ const INVALID_PARAMETER: Refusal =
 const SESSION_EXPIRED: Refusal =
     Refusal::explained(27, "Invalid session", "session-expired", "the session has expired");
 
-/// Escaped as TOP's own; the addresses are those that RFC 5737 keeps for examples, and a private one.
+/// Escaped as in TOP's answers. The addresses are a private one and those that RFC 5737 reserves for examples.
 const IP_WHITELIST: Refusal = Refusal::explained(
     11,
     "Insufficient ISV permissions",
@@ -277,10 +277,10 @@ const QUOTING: Refusal = remote(
     "appkey={app_key} session={session} name={mediator_name} phone={mediator_phone} content={content}",
 );
 
-/// What no HTTP client reads as a status line.
+/// Bytes that no HTTP client accepts as a status line.
 const GARBAGE: &[u8] = b"\x15\x03\x01\x00\x02\x02\x28 this is not HTTP\r\n\r\n";
 
-/// The beginning of an accepted push; `Content-Length` promises more.
+/// The start of the answer to an accepted push, shorter than its `Content-Length`.
 const HALF_AN_ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: 164\r\n\r\n\
     {\"alibaba_jym_servicecenter_mediation_result_push_response\":{\"result\":true,\"is_suc";

@@ -1,10 +1,10 @@
-//! Bounds on what a connection may hold open, where the server library has none: a head that does not end (it bounds the
-//! first one alone), the rest of a body that was answered before it ended, and an answer that nobody reads.
+//! Time limits for connections that the server library does not have: an unfinished head (the library limits only the
+//! first one), the rest of a body that was answered before its end, and an answer that the client does not read.
 //!
-//! A [`Connection`] sits between the socket and the server library. It sees bytes, not messages: that a request began and
-//! was answered it is told by [`observe`]. It does two things more, since only here they can be done: an offer to upgrade
-//! the protocol is overlooked, for which the library would close the connection, and `100 Continue` is left out where the
-//! answer follows at once.
+//! A [`Connection`] is placed between the socket and the server library. It sees bytes, not messages; [`observe`]
+//! reports when a request begins and when it is answered. Two more tasks are only possible here: an offer to upgrade
+//! the protocol is ignored, because the library would close the connection, and `100 Continue` is omitted if the answer
+//! follows at once.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -24,82 +24,82 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What ends a head, and a body in chunks.
+/// The end of a head, and of a body in chunks.
 const END: &[u8; 4] = b"\r\n\r\n";
-/// What the library writes for `Expect: 100-continue`.
+/// The text that the library writes for `Expect: 100-continue`.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-/// What every line of an answer that is not interim begins with.
+/// The start of the status line.
 const ANSWER: &[u8] = b"HTTP/1.1 ";
-/// The header, and the option of `Connection`, that offer another protocol, and what they become: neither is known.
+/// The header and the option of `Connection` that offer another protocol, and their replacement, which has no meaning.
 const UPGRADE: &[u8] = b"upgrade";
-const OVERLOOKED: &[u8] = b"ignored";
+const IGNORED: &[u8] = b"ignored";
 
-/// The bounds of a connection.
+/// The time limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Of a head, from its first byte, and of the rest of a body, from its answer.
+    /// The limit for a head, from its first byte, and for the rest of a body, from the answer.
     pub(super) unfinished: Duration,
-    /// Of an answer, from the first byte that the client did not take.
+    /// The limit for an answer, from the first byte that the client did not accept.
     pub(super) unread: Duration,
 }
 
-/// A client's connection.
+/// The connection of a client.
 pub(super) struct Connection {
     socket: TcpStream,
     bounds: Bounds,
     progress: Rc<Progress>,
-    /// Since when the client takes no bytes of an answer.
+    /// The time since which the client accepts no bytes of an answer.
     blocked: Option<Instant>,
-    /// Rings at a deadline, or too early.
-    alarm: Pin<Box<Sleep>>,
+    /// Fires at the deadline or earlier.
+    timer: Pin<Box<Sleep>>,
 }
 
-/// How far a connection's request is.
+/// The progress of the current request of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Since when something is unfinished: a head, or a body that was answered.
+    /// The time since which a head, or a body that was answered, is unfinished.
     unfinished: Cell<Option<Instant>>,
-    /// Whether a request is being answered.
+    /// True while a request is being answered.
     busy: Cell<bool>,
-    /// Bytes that came behind the end of the request's head, once that was seen.
+    /// The number of bytes after the head of the request, once the end of the head was found.
     behind_head: Cell<Option<u64>>,
-    /// The last bytes that came.
+    /// The last bytes received.
     tail: Cell<[u8; END.len()]>,
 }
 
-/// How a request's body ends.
+/// The end of a request's body.
 enum BodyEnd {
-    /// After so many bytes.
+    /// After this number of bytes.
     Length(u64),
-    /// After its last chunk; whether it was read to there.
+    /// After the last chunk. True once the body was read completely.
     Chunks(Rc<Cell<bool>>),
 }
 
 impl Connection {
     pub(super) fn new(socket: TcpStream, bounds: Bounds) -> Self {
-        let alarm = Box::pin(sleep_until(Instant::now() + bounds.unfinished));
-        Self { socket, bounds, progress: Rc::default(), blocked: None, alarm }
+        let timer = Box::pin(sleep_until(Instant::now() + bounds.unfinished));
+        Self { socket, bounds, progress: Rc::default(), blocked: None, timer }
     }
 
     pub(super) fn progress(&self) -> Rc<Progress> {
         Rc::clone(&self.progress)
     }
 
-    /// When it is to be closed, as far as is known now.
+    /// The time at which the connection has to be closed, if there is one now.
     fn deadline(&self) -> Option<Instant> {
         let unfinished = self.progress.unfinished.get().map(|since| since + self.bounds.unfinished);
         let unread = self.blocked.map(|since| since + self.bounds.unread);
         unfinished.into_iter().chain(unread).min()
     }
 
-    /// Ready once the connection is to be closed.
+    /// Ready once the connection has to be closed.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(deadline) = self.deadline() {
-            // It is set anew only where it would ring too late: most heads are there at once.
-            if self.alarm.deadline() > deadline || self.alarm.is_elapsed() {
-                self.alarm.as_mut().reset(deadline);
+            // The timer is reset only if it would fire too late: most heads arrive at once.
+            if self.timer.deadline() > deadline || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(deadline);
             }
-            ready!(self.alarm.as_mut().poll(cx));
+            ready!(self.timer.as_mut().poll(cx));
             if deadline <= Instant::now() {
                 return Poll::Ready(());
             }
@@ -109,7 +109,7 @@ impl Connection {
 }
 
 impl Progress {
-    /// Bytes came.
+    /// Handles received bytes.
     fn read(&self, bytes: &mut [u8]) {
         if self.busy.get() {
             self.behind_head.set(self.behind_head.get().map(|count| count + bytes.len() as u64));
@@ -134,7 +134,7 @@ impl Progress {
             self.behind_head.set(Some(count + bytes.len() as u64));
             return;
         }
-        // A head that came in pieces may end across two of them.
+        // If a head arrives in pieces, its end may be split between two of them.
         let [_, seam @ ..] = self.tail.get();
         let across = [&seam, bytes.get(..seam.len()).unwrap_or(bytes)].concat();
         let across = memmem::find(&across, END).map(|at| at + END.len() - seam.len());
@@ -143,17 +143,17 @@ impl Progress {
         let (head, behind) = bytes.split_at_mut(end);
         self.behind_head.set(Some(behind.len() as u64));
         if first {
-            overlook_upgrade(head);
+            ignore_upgrade(head);
         }
     }
 
-    /// A request's head is complete.
+    /// Marks the head of a request as complete.
     fn begin(&self) {
         self.busy.set(true);
         self.unfinished.set(None);
     }
 
-    /// Its answer is there. What is left of its body, or came behind it, has to end soon.
+    /// Marks the request as answered. The rest of its body, or a next head that has begun, must end within the limit.
     fn end(&self, body: &BodyEnd) {
         let ended = match body {
             BodyEnd::Length(length) => self.behind_head.get() == Some(*length),
@@ -165,7 +165,7 @@ impl Progress {
     }
 }
 
-/// Passes a request on, and tells its connection when it began and when it was answered.
+/// Forwards a request, and records in its connection when it began and when it was answered.
 pub(super) fn observe<S>(
     mut request: Request,
     service: &S,
@@ -204,18 +204,19 @@ fn body_end(request: &mut Request) -> BodyEnd {
     BodyEnd::Chunks(read)
 }
 
-/// Renames an offered upgrade in a head. The bridge speaks HTTP/1.1 alone, and whoever offers more understands it.
-fn overlook_upgrade(mut head: &mut [u8]) {
+/// Replaces an offered upgrade in a head. The bridge supports only HTTP/1.1, and any client that offers an upgrade
+/// understands it.
+fn ignore_upgrade(mut head: &mut [u8]) {
     while let Some(end) = memmem::find(head, b"\r\n") {
         let (line, rest) = head.split_at_mut(end + 2);
         if let Some(colon) = memchr::memchr(b':', line) {
             let (name, value) = line.split_at_mut(colon);
             if name.eq_ignore_ascii_case(UPGRADE) {
-                name.copy_from_slice(OVERLOOKED);
+                name.copy_from_slice(IGNORED);
             } else if name.eq_ignore_ascii_case(b"connection") {
                 let options = value.split_mut(|byte| b":, \t\r\n".contains(byte));
                 let offers = options.filter(|option| option.eq_ignore_ascii_case(UPGRADE));
-                offers.for_each(|offer| offer.copy_from_slice(OVERLOOKED));
+                offers.for_each(|offer| offer.copy_from_slice(IGNORED));
             }
         }
         head = rest;
@@ -236,7 +237,7 @@ impl AsyncRead for Connection {
                 }
                 Poll::Ready(done)
             }
-            // The library takes it for the end of what the client sends, writes what is left and closes.
+            // The library treats this as the end of input, writes the rest of its output and closes.
             Poll::Pending => self.poll_deadline(cx).map(Ok),
         }
     }
@@ -244,7 +245,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // The body is not asked for where it does not matter any more.
+        // `100 Continue` is omitted, because the answer no longer depends on the body.
         let answer = bytes.strip_prefix(CONTINUE).filter(|rest| rest.starts_with(ANSWER)).unwrap_or(bytes);
         let skipped = bytes.len() - answer.len();
         match Pin::new(&mut self.socket).poll_write(cx, answer) {
@@ -257,9 +258,9 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The library flushes when all is written.
+        // The library flushes after it has written everything.
         self.blocked = None;
-        // Behind an answer to an unfinished body the library may read no more: the alarm wakes it to do so.
+        // After an answer to an unfinished body the library may not poll for input. Then the timer wakes it.
         let _ = self.poll_deadline(cx);
         Pin::new(&mut self.socket).poll_flush(cx)
     }

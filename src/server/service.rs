@@ -1,4 +1,4 @@
-//! From a socket to the routes: what `actix_web::HttpServer` does, with a guard around each connection.
+//! Connects sockets with the routes, as `actix_web::HttpServer` does, with a [`Connection`] around each socket.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,13 +16,15 @@ use crate::api;
 use crate::api::middleware::middleware;
 use crate::api::state::State;
 
-/// How long an idle connection of a caller is kept.
+/// The time that an idle connection of a caller stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long the head of a request may take to arrive.
+/// The limit for the arrival of a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client may go on sending a body that was answered, before the connection is closed.
-const LINGER: Duration = Duration::from_secs(1);
-/// Serves the connections of one worker until the server stops. An answer that nobody reads is given up after `unread`.
+/// The time that a client may still send a body after its answer, before the connection is closed.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Serves the connections of one worker until the server stops. An answer that the client does not read ends after
+/// `unread`.
 pub(super) fn http(
     state: State,
     stopping: actix_server::GracefulShutdownSignal,
@@ -38,7 +40,7 @@ pub(super) fn http(
         })
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(LINGER)
+        .client_disconnect_timeout(LINGER_TIMEOUT)
         .local_addr(address)
         .on_connect_ext(|connection: &Connection, data| {
             data.insert(connection.progress());

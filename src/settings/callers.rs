@@ -6,29 +6,30 @@ use std::ops::RangeInclusive;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::Parsed;
-use super::values::{not_a_secret, only};
+use super::values::{not_a_secret, one_problem};
 
-/// The lengths of a caller's name.
+/// The range of lengths of a caller's name.
 const NAME_LENGTHS: RangeInclusive<usize> = 1..=64;
-/// The lengths of a caller's token.
+/// The range of lengths of a caller's token.
 const TOKEN_LENGTHS: RangeInclusive<usize> = 16..=256;
-/// Who may push.
+
+/// The callers that may push.
 #[derive(Debug, Clone)]
 pub struct Callers(pub Vec<Caller>);
 
-/// One token and whose it is; a name may appear several times while tokens are rotated.
+/// A token and its caller. A name may appear several times while tokens are rotated.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The name that the log shows.
+    /// The name in the log.
     pub name: String,
     /// The bearer token.
     pub token: SecretString,
 }
 
-/// `name:token` pairs. What is wrong is told by its position, since any part of an entry may be a token.
+/// Parses `name:token` pairs. Errors name the position of an entry, because any part of it may be a token.
 pub(super) fn callers(text: &str) -> Parsed<Callers> {
     if text.starts_with('\u{feff}') {
-        return only("must not begin with a byte order mark; save the file as UTF-8 without it");
+        return one_problem("must not begin with a byte order mark; save the file as UTF-8 without it");
     }
     let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
     let mut callers = Vec::new();
@@ -84,7 +85,7 @@ fn is_name(name: &str) -> bool {
     NAME_LENGTHS.contains(&name.len()) && name.bytes().all(known)
 }
 
-/// The callers with the number of their tokens.
+/// The names of the callers, each with its number of tokens.
 impl fmt::Display for Callers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names: Vec<&str> = self.0.iter().map(|caller| caller.name.as_str()).collect();

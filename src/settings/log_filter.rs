@@ -1,4 +1,4 @@
-//! `BRIDGE_LOG`: which log lines there are.
+//! `BRIDGE_LOG`: the filter for log lines.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use super::nearest::nearest;
 use super::reader::Parsed;
 
-/// Which log lines there are.
+/// The filter for log lines.
 #[derive(Debug, Clone)]
 pub struct LogFilter(pub Targets);
 
-/// A level, or directives `target=level`, separated by commas; spaces around them are ignored.
+/// Parses a level, or directives `target=level`, separated by commas. Spaces around them are ignored.
 pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
     let mut problems = Vec::new();
     let mut targets = Targets::new();
@@ -23,12 +23,12 @@ pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
         let level = if LEVELS.contains(&level) {
             level.parse::<LevelFilter>().ok()
         } else {
-            problems.push(format!("has the level {level:?}, which there is not{}", nearest_level(level)));
+            problems.push(format!("has the unknown level {level:?}{}", nearest_level(level)));
             None
         };
         match (target, level) {
             (Some(target), _) if !is_target(target) => {
-                problems.push(format!("has the target {target:?}, which is no path of a module"));
+                problems.push(format!("has the target {target:?}, which is not the path of a module"));
             }
             (Some(target), Some(level)) => targets = targets.with_target(target, level),
             (None, Some(level)) => targets = targets.with_default(level),
@@ -38,7 +38,7 @@ pub(super) fn log_filter(text: &str) -> Parsed<LogFilter> {
     if problems.is_empty() { Ok(LogFilter(targets)) } else { Err(problems) }
 }
 
-/// The levels, from none to all.
+/// The levels from none to all.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 fn is_target(target: &str) -> bool {
@@ -49,20 +49,20 @@ fn is_target(target: &str) -> bool {
 fn nearest_level(level: &str) -> String {
     let levels = LEVELS.join(", ");
     match nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
-        Some(near) => format!("; is {near} meant? There are {levels}"),
-        None => format!("; there are {levels}, and target=level"),
+        Some(near) => format!("; did you mean {near}? The levels are {levels}"),
+        None => format!("; use one of {levels}, or target=level"),
     }
 }
 
 impl LogFilter {
-    /// Whether the line that each push leaves is logged.
+    /// True if the log line of each push is logged.
     #[must_use]
     pub fn has_push_lines(&self) -> bool {
         self.0.would_enable(PUSH_LINE_TARGET, &tracing::Level::INFO)
     }
 }
 
-/// The module that writes the line of each push.
+/// The module that logs the line of each push.
 const PUSH_LINE_TARGET: &str = "mediation_bridge::api::push::record";
 
 impl fmt::Display for LogFilter {

@@ -1,31 +1,32 @@
-//! Names in the environment that look like the bridge's and are not.
+//! Names in the environment that look like variables of the bridge but are unknown.
 
 use super::nearest::nearest;
 use super::table::VARIABLES;
 
 /// The prefixes of the bridge's variables.
 const PREFIXES: [&str; 2] = ["TOP_", "BRIDGE_"];
-/// The names of every variable and of its `…_FILE` form.
+
+/// The names of all variables and of their `…_FILE` forms.
 fn known() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().flat_map(|variable| [Some(variable.name), variable.file]).flatten()
 }
 
-/// Whether a name is a variable's, or its `…_FILE` form's.
+/// True for the name of a variable or of its `…_FILE` form.
 pub(super) fn is_known(name: &str) -> bool {
     known().any(|known| known == name)
 }
 
-/// What to say of a name that has the bridge's prefix and is no variable.
+/// The warning for an unknown name with the prefix of the bridge.
 pub(super) fn unknown(name: &str) -> Option<String> {
     if !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || is_known(name) || is_of_kubernetes(name) {
         return None;
     }
     let hint = nearest(name, known()).map(|near| format!("; is {near} meant?"));
-    Some(format!("{name} is no variable of this program and is ignored{}", hint.unwrap_or_default()))
+    Some(format!("{name} is not a variable of this program and is ignored{}", hint.unwrap_or_default()))
 }
 
-/// Whether a name is one of those that Kubernetes sets for a service called `top-…` or `bridge…`:
-/// `BRIDGE_SERVICE_HOST`, `BRIDGE_PORT_8080_TCP_ADDR`.
+/// True for names that Kubernetes sets for a service called `top-…` or `bridge…`, such as `BRIDGE_SERVICE_HOST` and
+/// `BRIDGE_PORT_8080_TCP_ADDR`.
 fn is_of_kubernetes(name: &str) -> bool {
     let after_port = name.split("_PORT").nth(1);
     name.contains("_SERVICE_HOST")
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_a_mistake_is_told_the_nearest() {
+    fn a_misspelt_name_gets_the_nearest_as_a_hint() {
         for (name, near) in [
             ("BRIDGE_DEADLNE", Some("BRIDGE_DEADLINE")),
             ("TOP_SECRET", Some("TOP_APP_SECRET")),
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_none_of_its_business() {
+    fn names_without_the_prefix_are_ignored() {
         for name in [
             "PATH",
             "TOPSECRET",

@@ -1,13 +1,13 @@
-//! The word that was most likely meant by one that is not known.
+//! Finds the known word that is most similar to an unknown one.
 
-/// How alike two names have to be for one to be meant by the other.
-const ALIKE: f64 = 0.8;
+/// The minimum similarity of two words, from 0 to 1.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// The known word that is most like `word`, if one is like it.
+/// The known word that is most similar to `word`, if one is similar enough.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::jaro_winkler(word, known), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .filter(|(likeness, _)| *likeness >= MIN_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known)
 }

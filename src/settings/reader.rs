@@ -1,16 +1,16 @@
-//! Reads variables one by one and collects what is wrong with them.
+//! Reads the variables one by one and collects all problems.
 
 use super::variable::{SettingProblem, Variable};
 
-/// A parsed value, or everything that it must look like, one sentence each.
+/// A parsed value, or a sentence for each requirement that the text does not meet.
 pub(super) type Parsed<T> = Result<T, Vec<String>>;
 
-/// How a value is shown where it is secret.
+/// The replacement for a secret value.
 const MASK: &str = "***";
-/// The most characters of a wrong value that are shown.
+/// The maximum number of characters of an invalid value in a message.
 const MAX_SHOWN: usize = 80;
 
-/// What was found so far.
+/// The values and problems found so far.
 #[derive(Default)]
 pub(super) struct Reader {
     effective: Vec<(&'static str, String)>,
@@ -21,7 +21,7 @@ pub(super) struct Reader {
 pub(super) enum Text {
     Unset,
     Set(String),
-    /// It cannot be had, and the problem is recorded.
+    /// The text cannot be read, and the problem is recorded.
     Wrong,
 }
 
@@ -30,17 +30,17 @@ impl Reader {
         Self { problems, ..Self::default() }
     }
 
-    /// What is in force, secrets masked, and all that is wrong.
+    /// The effective values, with secrets masked, and all problems.
     pub(super) fn finish(self) -> (Vec<(&'static str, String)>, Vec<SettingProblem>) {
         (self.effective, self.problems)
     }
 
-    /// Records that a variable is wrong.
+    /// Records a problem with a variable.
     pub(super) fn refuse(&mut self, variable: &Variable, what: impl Into<String>) {
         self.problems.push(variable.problem(what));
     }
 
-    /// The text of a variable, or of the file that its `…_FILE` form names. An empty one counts as unset.
+    /// The text of a variable, or of the file that its `…_FILE` form names. An empty text counts as unset.
     pub(super) fn text(&mut self, variable: &Variable, direct: Option<String>, file: Option<String>) -> Text {
         if self
             .problems
@@ -54,7 +54,7 @@ impl Reader {
             return given(direct).map_or(Text::Unset, Text::Set);
         };
         let what = if given(direct).is_some() {
-            format!("must not be set beside {name}; keep one of the two")
+            format!("must not be set together with {name}; keep one of the two")
         } else {
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
@@ -72,7 +72,7 @@ impl Reader {
         Text::Wrong
     }
 
-    /// A variable that must be set.
+    /// A required variable.
     pub(super) fn required<T>(
         &mut self,
         variable: &Variable,
@@ -90,8 +90,8 @@ impl Reader {
         }
     }
 
-    /// A variable that may be unset; the outer `None` stands for one that is wrong.
-    #[expect(clippy::option_option, reason = "unset and wrong are two things")]
+    /// An optional variable. The outer `None` means that its value is invalid.
+    #[expect(clippy::option_option, reason = "unset and invalid are different")]
     pub(super) fn optional<T>(
         &mut self,
         variable: &Variable,
@@ -131,7 +131,7 @@ impl Reader {
                 Some(value)
             }
             Err(problems) => {
-                // A URL that is refused may hold a password.
+                // A URL may hold a password, even if it is invalid.
                 let shown = !variable.is_secret() && !text.contains(['@', '?']);
                 let value = text.chars().take(MAX_SHOWN).collect::<String>();
                 for what in problems {

@@ -1,5 +1,5 @@
-//! The table of environment variables: one row each with name, type, default, parser and meaning. Everything else is made
-//! from it: the struct that `envy` fills, the settings, the documentation.
+//! The table of environment variables: each row has a name, type, default, parser and meaning. The struct for `envy`,
+//! the settings and the documentation are generated from it.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -17,14 +17,14 @@ use super::variable::Variable;
 use crate::redis_url::RedisUrl;
 use crate::top::SignMethod;
 
-/// Makes of the rows what `envy` fills, the values, and the list for documents.
+/// Generates the struct for `envy`, the values, and the list for documents from the rows.
 macro_rules! variables {
     ($(
         #[doc = $meaning:literal]
         $name:ident $(or $file:ident)?: $field:ident $(or $file_field:ident)?, $type:ty,
         $kind:ident $(($default:literal))?, $parse:expr;
     )+) => {
-        /// What `envy` fills: every variable as text. Names are its fields in capitals.
+        /// The struct that `envy` fills with the text of each variable. The variables are the field names in capitals.
         #[derive(Default, Deserialize)]
         pub(super) struct Environment {
             $(pub(super) $field: Option<String>, $($file_field: Option<String>,)?)+
@@ -36,22 +36,22 @@ macro_rules! variables {
             $(#[doc = $meaning] pub $field: $type,)+
         }
 
-        /// The values that could be read; `None` is one that could not.
+        /// The parsed values; `None` if a value is invalid.
         pub(super) struct Candidates {
             $(pub(super) $field: Option<$type>,)+
         }
 
         impl Candidates {
-            /// All values, if there are all.
+            /// All values, if none is missing.
             pub(super) fn complete(self) -> Option<Values> {
                 Some(Values { $($field: self.$field?,)+ })
             }
         }
 
-        /// Every variable, in the order of the documentation.
+        /// All variables, in the order of the documentation.
         pub const VARIABLES: &[Variable] = &[$(row::$field,)+];
 
-        /// Each variable by its field.
+        /// The variables by field name.
         pub(super) mod row {
             use super::Variable;
             $(
@@ -66,7 +66,7 @@ macro_rules! variables {
         }
 
         impl Environment {
-            /// Parses every value, also after the first that is wrong.
+            /// Parses all values, even after an invalid one.
             pub(super) fn parse(self, reader: &mut Reader) -> Candidates {
                 $(let $field = {
                     let file: Option<String> = variables!(@given self $($file_field)?);
@@ -96,7 +96,7 @@ variables! {
         optional, values::secret;
     /// the gateway; `http://` is refused unless the host is loopback
     TOP_GATEWAY_URL: top_gateway_url, Url, with_default("https://gw.api.taobao.com/router/rest"), values::gateway_url;
-    /// a proxy that calls go through by CONNECT, `http://[user:password@]host:port`; with an `https://` gateway only
+    /// a proxy for calls, through CONNECT, `http://[user:password@]host:port`; with an `https://` gateway only
     TOP_PROXY_URL or TOP_PROXY_URL_FILE: top_proxy_url or top_proxy_url_file, Option<SecretString>,
         optional, values::proxy_url;
     /// `true` allows `http://` to any host
@@ -120,16 +120,16 @@ variables! {
     BRIDGE_MAX_IN_FLIGHT: bridge_max_in_flight, NonZeroUsize, with_default("1024"), values::count;
     /// the largest request body, in bytes
     BRIDGE_MAX_BODY: bridge_max_body, NonZeroUsize, with_default("262144"), values::count;
-    /// after SIGTERM: how long `/readyz` says 503 while requests are still taken
+    /// after SIGTERM: how long `/readyz` says 503 while requests are still accepted
     BRIDGE_DRAIN_DELAY: bridge_drain_delay, Duration, with_default("0s"), values::duration_or_zero;
-    /// where `Idempotency-Key`s are kept: `off`, `memory` (one replica) or `redis` (several)
+    /// where `Idempotency-Key`s are stored: `off`, `memory` (one replica) or `redis` (several)
     BRIDGE_IDEMPOTENCY: bridge_idempotency, IdempotencyStore, with_default("memory"), values::idempotency_store;
     /// required with `BRIDGE_IDEMPOTENCY=redis`: `redis://[user:password@]host:port/db`, with TLS `rediss://…`
     BRIDGE_REDIS_URL or BRIDGE_REDIS_URL_FILE: bridge_redis_url or bridge_redis_url_file, Option<RedisUrl>,
         optional, values::redis_url;
     /// how long the outcome of a push is remembered under its key
     BRIDGE_IDEMPOTENCY_TTL: bridge_idempotency_ttl, Duration, with_default("24h"), values::duration;
-    /// `false` takes `/swagger-ui/` away
+    /// `false` disables `/swagger-ui/`
     BRIDGE_SWAGGER_UI: bridge_swagger_ui, bool, with_default("true"), values::switch;
     /// a level, or directives: `info`, `off`, `info,mediation_bridge=debug`
     BRIDGE_LOG: bridge_log, LogFilter, with_default("info"), log_filter::log_filter;

@@ -1,4 +1,5 @@
-//! What each kind of value must look like: one function from text to value, or to sentences that say so.
+//! The parsers of values: each function turns a text into a value, or into sentences that say what the value must look
+//! like.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -10,36 +11,36 @@ use strum::EnumString;
 use url::{Host, Url};
 
 use super::reader::Parsed;
-use crate::redis_url::{NoRedisUrl, RedisUrl};
+use crate::redis_url::{InvalidRedisUrl, RedisUrl};
 use crate::top::SignMethod;
 
-/// The longest duration: a year. Beyond it a typing mistake is likelier than a wish.
-const LONGEST: Duration = Duration::from_hours(365 * 24);
-/// The largest count, also of bytes: what a 32-bit size can hold, and a semaphore.
-const LARGEST: usize = 100_000_000;
-/// The most threads.
-const MOST_WORKERS: usize = 1024;
-/// The most calls for one push.
-const MOST_ATTEMPTS: u32 = 100;
-/// The lengths of an application's key.
+/// The maximum duration, a year. A longer one is most likely a mistake.
+const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
+/// The maximum of a count, also of bytes. It fits into 32 bits and into a semaphore.
+const MAX_COUNT: usize = 100_000_000;
+/// The maximum number of threads.
+const MAX_WORKERS: usize = 1024;
+/// The maximum number of calls per push.
+const MAX_ATTEMPTS: u32 = 100;
+/// The range of lengths of an application's key.
 const APP_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 1..=128;
-/// What people write where a secret is still to be filled in, in lower case.
+/// The usual placeholders for secrets, in lower case.
 const PLACEHOLDERS: [&str; 8] =
     ["replace-me", "replace_me", "replaceme", "changeme", "change-me", "change_me", "todo", "xxx"];
 
-/// The kinds of store for Idempotency-Keys.
+/// The stores for Idempotency-Keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum IdempotencyStore {
-    /// None: a push with a key is refused.
+    /// No store: a push with a key is refused.
     Off,
-    /// In this process.
+    /// In the memory of this process.
     Memory,
-    /// Shared by replicas.
+    /// In Redis, shared by replicas.
     Redis,
 }
 
-/// The form of a log line.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum LogFormat {
@@ -49,15 +50,17 @@ pub enum LogFormat {
     Text,
 }
 
-/// A sentence as the only one.
-pub(super) fn only<T>(what: impl Into<String>) -> Parsed<T> {
+/// An error with a single problem.
+pub(super) fn one_problem<T>(what: impl Into<String>) -> Parsed<T> {
     Err(vec![what.into()])
 }
 
 pub(super) fn duration(text: &str) -> Parsed<Duration> {
     match duration_or_zero(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
-        Ok(_) | Err(_) => only("must be a duration above 0 such as 250ms, 10s, 5m or 24h, at most 8760h"),
+        Ok(_) | Err(_) => {
+            one_problem("must be a duration above 0 such as 250ms, 10s, 5m or 24h, at most 8760h")
+        }
     }
 }
 
@@ -73,63 +76,64 @@ pub(super) fn duration_or_zero(text: &str) -> Parsed<Duration> {
     let total =
         milliseconds.zip(whole_number::<u64>(digits)).and_then(|(unit, number)| number.checked_mul(unit));
     match total.map(Duration::from_millis) {
-        Some(duration) if duration <= LONGEST => Ok(duration),
-        Some(_) | None => only("must be a duration such as 0s, 250ms, 10s, 5m or 24h, at most 8760h"),
+        Some(duration) if duration <= MAX_DURATION => Ok(duration),
+        Some(_) | None => one_problem("must be a duration such as 0s, 250ms, 10s, 5m or 24h, at most 8760h"),
     }
 }
 
 pub(super) fn count(text: &str) -> Parsed<NonZeroUsize> {
     match whole_number::<NonZeroUsize>(text) {
-        Some(count) if count.get() <= LARGEST => Ok(count),
-        Some(_) | None => only(format!("must be a whole number from 1 to {LARGEST}")),
+        Some(count) if count.get() <= MAX_COUNT => Ok(count),
+        Some(_) | None => one_problem(format!("must be a whole number from 1 to {MAX_COUNT}")),
     }
 }
 
 pub(super) fn workers(text: &str) -> Parsed<NonZeroUsize> {
     match whole_number::<NonZeroUsize>(text) {
-        Some(count) if count.get() <= MOST_WORKERS => Ok(count),
-        Some(_) | None => only(format!("must be a whole number from 1 to {MOST_WORKERS}")),
+        Some(count) if count.get() <= MAX_WORKERS => Ok(count),
+        Some(_) | None => one_problem(format!("must be a whole number from 1 to {MAX_WORKERS}")),
     }
 }
 
-/// The processors that this process may use.
+/// The number of processors that this process may use.
 pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 pub(super) fn attempts(text: &str) -> Parsed<NonZeroU32> {
     match whole_number::<NonZeroU32>(text) {
-        Some(count) if count.get() <= MOST_ATTEMPTS => Ok(count),
-        Some(_) | None => only(format!("must be a whole number from 1 to {MOST_ATTEMPTS}")),
+        Some(count) if count.get() <= MAX_ATTEMPTS => Ok(count),
+        Some(_) | None => one_problem(format!("must be a whole number from 1 to {MAX_ATTEMPTS}")),
     }
 }
 
-/// Digits alone: no sign, no space.
+/// Parses digits without sign or space.
 fn whole_number<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 pub(super) fn switch(text: &str) -> Parsed<bool> {
-    text.parse().or_else(|_| only("must be true or false"))
+    text.parse().or_else(|_| one_problem("must be true or false"))
 }
 
 pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
-    text.parse().or_else(|_| only("must be an IP address and a port such as 127.0.0.1:8080 or [::]:8080"))
+    text.parse()
+        .or_else(|_| one_problem("must be an IP address and a port such as 127.0.0.1:8080 or [::]:8080"))
 }
 
 pub(super) fn sign_method(text: &str) -> Parsed<SignMethod> {
-    text.parse().or_else(|_| only("must be md5, hmac or hmac-sha256"))
+    text.parse().or_else(|_| one_problem("must be md5, hmac or hmac-sha256"))
 }
 
 pub(super) fn idempotency_store(text: &str) -> Parsed<IdempotencyStore> {
-    text.parse().or_else(|_| only("must be off, memory or redis"))
+    text.parse().or_else(|_| one_problem("must be off, memory or redis"))
 }
 
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
-    text.parse().or_else(|_| only("must be json or text"))
+    text.parse().or_else(|_| one_problem("must be json or text"))
 }
 
-/// Why a secret, key or token is none: what an editor, a shell or a template left in it.
+/// The problem of a text that is not a secret, key or token, but an artefact of an editor, a shell or a template.
 pub(super) fn not_a_secret(text: &str) -> Option<&'static str> {
     let first_and_last = (text.chars().next(), text.chars().next_back());
     if text.starts_with('\u{feff}') {
@@ -137,7 +141,7 @@ pub(super) fn not_a_secret(text: &str) -> Option<&'static str> {
     } else if text.contains(char::is_whitespace) {
         Some("must not contain spaces or line breaks")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Some("must contain visible ASCII characters only, also none that show as nothing")
+        Some("must contain visible ASCII characters only, and no invisible ones")
     } else if text.len() > 1 && matches!(first_and_last, (Some('"'), Some('"')) | (Some('\''), Some('\''))) {
         Some("must not be in quotes; an env file and a secret file take the value as it is")
     } else if PLACEHOLDERS.contains(&text.to_ascii_lowercase().as_str())
@@ -151,17 +155,17 @@ pub(super) fn not_a_secret(text: &str) -> Option<&'static str> {
 
 pub(super) fn app_key(text: &str) -> Parsed<String> {
     match not_a_secret(text) {
-        Some(why) => only(why),
-        None if !APP_KEY_LENGTHS.contains(&text.len()) => only("must have 1 to 128 characters"),
+        Some(why) => one_problem(why),
+        None if !APP_KEY_LENGTHS.contains(&text.len()) => one_problem("must have 1 to 128 characters"),
         None => Ok(text.to_owned()),
     }
 }
 
 pub(super) fn secret(text: &str) -> Parsed<SecretString> {
-    not_a_secret(text).map_or_else(|| Ok(text.into()), only)
+    not_a_secret(text).map_or_else(|| Ok(text.into()), one_problem)
 }
 
-/// A URL that the parser reads as it is written: no backslash, no space, no host out of a path.
+/// Parses a URL only if the parser does not change it: no backslash, no space, no host taken from a path.
 fn url(text: &str, schemes: &[&str]) -> Option<Url> {
     let (scheme, rest) = text.split_once("://")?;
     let written = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -178,7 +182,7 @@ pub(super) fn gateway_url(text: &str) -> Parsed<Url> {
     };
     url(text, &["https", "http"]).filter(usable).map_or_else(
         || {
-            only(
+            one_problem(
                 "must be an https:// URL with a path, without spaces, user, query and fragment, such as \
                  https://gw.api.taobao.com/router/rest",
             )
@@ -190,24 +194,26 @@ pub(super) fn gateway_url(text: &str) -> Parsed<Url> {
 pub(super) fn proxy_url(text: &str) -> Parsed<SecretString> {
     let bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     match not_a_secret(text) {
-        Some(why) => only(why),
+        Some(why) => one_problem(why),
         None if url(text, &["http"]).is_some_and(|url| bare(&url)) => Ok(text.into()),
-        None => only(format!("must be http://host:port or http://user:password@host:port{PERCENT_ENCODE}")),
+        None => {
+            one_problem(format!("must be http://host:port or http://user:password@host:port{PERCENT_ENCODE}"))
+        }
     }
 }
 
 pub(super) fn redis_url(text: &str) -> Parsed<RedisUrl> {
     match not_a_secret(text) {
-        Some(why) => only(why),
-        None => text.parse().or_else(|form: NoRedisUrl| only(form.to_string())),
+        Some(why) => one_problem(why),
+        None => text.parse().or_else(|form: InvalidRedisUrl| one_problem(form.to_string())),
     }
 }
 
-/// What most often makes a URL with a password wrong.
+/// The hint for the most frequent error in a URL with a password.
 const PERCENT_ENCODE: &str =
     "; percent-encode special characters in user and password: # is %23, / is %2F, @ is %40, % is %25";
 
-/// Whether a URL can only mean this machine.
+/// True if a URL can only refer to this machine.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

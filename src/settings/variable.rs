@@ -1,32 +1,33 @@
-//! One environment variable, and what is wrong with one.
+//! An environment variable, and a problem with one.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// One environment variable.
+/// An environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What applies when it is unset; `None` where that is no fixed value.
+    /// The default; `None` if the variable is required, optional or has a computed default.
     pub default: Option<&'static str>,
-    /// The name of its `…_FILE` form, which a secret has: a path to its value. A secret is never shown.
+    /// The name of the `…_FILE` form, whose value is the path of a file. Only secrets have one, and their values are
+    /// never shown.
     pub file: Option<&'static str>,
-    /// What it is for, for people.
+    /// The purpose of the variable, for people.
     pub meaning: &'static str,
 }
 
-/// One variable that is missing or wrong.
+/// A variable that is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingProblem {
-    /// The variable's name.
+    /// The name of the variable.
     pub variable: Cow<'static, str>,
-    /// What it must look like, as the end of a sentence that begins with the name. It holds no secret.
+    /// What it must look like, as the end of a sentence that starts with the name. It holds no secret.
     pub what: String,
 }
 
 impl Variable {
-    /// Whether its value must never be shown.
+    /// True if the value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.file.is_some()

@@ -1,8 +1,8 @@
-//! Reads what TOP answers. Total on any bytes: whatever comes, there is an [`Envelope`] or an error for it.
+//! Parses the answers of TOP. Any bytes lead to an [`Envelope`] or an error.
 //!
-//! The Content-Type says nothing reliable, numbers come as strings and booleans too, members that nobody documented turn
-//! up, and so do a byte order mark, raw control characters and lone surrogates inside strings. All of that is read. XML,
-//! HTML and invalid UTF-8 are no envelope, and an answer that contradicts itself is none to be believed.
+//! The Content-Type is not reliable. Numbers and booleans may be strings, there are undocumented members, and strings
+//! may contain raw control characters and lone surrogates, after a byte order mark. All of this is accepted. XML, HTML
+//! and invalid UTF-8 are not an envelope, and an answer that contradicts itself is refused.
 
 mod envelope;
 mod repair;
@@ -22,7 +22,7 @@ use crate::json::Members;
 pub use envelope::{Envelope, Scalar};
 use repair::repair;
 
-/// An HTTP answer that came to its end and is no redirect.
+/// An HTTP answer that is complete and not a redirect.
 #[derive(Debug)]
 pub(super) struct HttpAnswer {
     pub(super) status: u16,
@@ -30,7 +30,7 @@ pub(super) struct HttpAnswer {
     pub(super) body: Vec<u8>,
 }
 
-/// Reads the answer to a call of `method`.
+/// Parses the answer to a call of `method`.
 pub(super) fn read(method: Method, answer: &HttpAnswer, secrets: &Secrets) -> Result<Envelope, CallError> {
     let Some(roots) = object(&answer.body) else {
         return Err(foreign(method, answer));
@@ -50,7 +50,7 @@ pub(super) fn read(method: Method, answer: &HttpAnswer, secrets: &Secrets) -> Re
     }
 }
 
-/// The JSON object that a body is, if it is one.
+/// The members of a body that is a JSON object.
 fn object(body: &[u8]) -> Option<Members<Box<RawValue>>> {
     let text = std::str::from_utf8(body).ok()?;
     members(text.strip_prefix('\u{feff}').unwrap_or(text))
@@ -60,14 +60,14 @@ fn members(text: &str) -> Option<Members<Box<RawValue>>> {
     serde_json::from_str(text).or_else(|_| serde_json::from_str(&repair(text))).ok()
 }
 
-/// The members of a root. One that is no object has none.
+/// The members of a root. A root that is not an object has none.
 fn envelope(root: &RawValue, secrets: &Secrets) -> Result<Envelope, CallError> {
     let members = members(root.get()).unwrap_or_default();
     if members.has_repeated_names() {
         return Err(CallError::Contradictory);
     }
     let scalars = members.0.into_iter().map(|(name, value)| (name, Scalar::read(&value, secrets)));
-    Ok(Envelope::of(scalars.collect()))
+    Ok(Envelope::new(scalars.collect()))
 }
 
 fn refused(envelope: &Envelope, date: Option<SystemTime>) -> Refusal {
@@ -94,14 +94,14 @@ fn date(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
-/// The seconds of "This ban will last for N more seconds".
+/// The seconds in "This ban will last for N more seconds".
 fn ban(text: &str) -> Option<Duration> {
-    /// Longer ones are shortened to this; seen in the wild: up to nine hours.
-    const LONGEST: u64 = 31 * 24 * 3600;
+    /// The maximum that is applied. The longest ban observed was nine hours.
+    const MAX_BAN: u64 = 31 * 24 * 3600;
     let (_, rest) = text.split_once("This ban will last for ")?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     let counted = rest.strip_prefix(&digits)?.trim_start().starts_with("more second") && !digits.is_empty();
-    counted.then(|| Duration::from_secs(digits.parse().unwrap_or(LONGEST).min(LONGEST)))
+    counted.then(|| Duration::from_secs(digits.parse().unwrap_or(MAX_BAN).min(MAX_BAN)))
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn both_generations_of_codes_decide_and_the_first_row_wins() {
+    fn codes_and_sub_codes_decide_in_the_order_of_the_table() {
         let limited = Failure::RateLimited { ban: None };
         let banned = |seconds| Failure::RateLimited { ban: Some(Duration::from_secs(seconds)) };
         let table = [
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_as_code_is_kept() {
+    fn a_word_as_code_becomes_the_sub_code() {
         let details = refusal(r#""code":"IncompleteSignature","sub_msg":"why""#).details;
         assert_eq!((details.code, details.sub_code.as_deref()), (None, Some("IncompleteSignature")));
         let details = refusal(r#""code":"IncompleteSignature","sub_code":"isv.x""#).details;
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_contradicts_itself_is_not_believed() {
+    fn a_contradictory_answer_is_refused() {
         let good = r#"{"is_success":true,"result":true}"#;
         for body in [
             format!(r#"{{"a_b_response":{good},"error_response":{{"code":7}}}}"#),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_top_gets_wrong_in_json_is_still_read() {
+    fn known_json_errors_of_top_are_accepted() {
         let body = "\u{feff} {\"a_b_response\":{\"is_success\":\"False\",\"result\":true,\"new\":[{}],\
                     \"extra_err_msg\":\"一\n\u{1}\\\"\\ud83d 二\\ud83d\\ude00\\\\\",\"request_id\":17}}";
         let envelope = read_body(500, body).unwrap();
@@ -252,7 +252,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic_and_none_are_an_envelope_by_chance(
+        fn random_bytes_cause_no_panic_and_are_no_envelope(
             status in 100_u16..600,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {

@@ -1,8 +1,8 @@
-//! The body of a request to TOP, which knows whether it was polled.
+//! The body of a request to TOP, which records whether it was polled.
 //!
-//! The HTTP library polls it only when a connection, TLS included, is established and the request is about to be written,
-//! so a body that was never polled was never sent. And once a call is given up, the body refuses to be sent, so that the
-//! proof is not overtaken by a connection made a moment later.
+//! The HTTP library polls it only after the connection, including TLS, is established and when it is about to write the
+//! request. So a body that was never polled was never sent. After a call is given up, the body refuses to be sent, so
+//! that a connection made a moment later does not invalidate the proof.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,30 +12,30 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A form to be sent: shared by the body that sends it and the call that may give it up.
-pub(super) struct Outgoing {
-    /// Taken when it is sent, so that it is freed when it is written and not when it is answered.
+/// A form that is not sent yet. The body that sends it and the call that may give it up share it.
+pub(super) struct PendingForm {
+    /// Taken when it is sent, so that its memory is freed before the answer arrives.
     form: Mutex<Bytes>,
     stage: Stage,
 }
 
-/// Whether the request was begun: decided once, by whoever asks first.
+/// Whether the request has begun or was given up. The first decision is final.
 #[derive(Debug, Default)]
 struct Stage(AtomicU8);
 
-impl Outgoing {
-    /// A form of which nothing was sent yet.
+impl PendingForm {
+    /// A form of which nothing was sent.
     pub(super) fn new(form: String) -> Arc<Self> {
         Arc::new(Self { form: Mutex::new(form.into()), stage: Stage::default() })
     }
 
-    /// Forbids sending; true if it had not begun, and so never will.
+    /// Forbids sending. True if sending had not begun and so never will.
     pub(super) fn give_up(&self) -> bool {
         self.stage.give_up()
     }
 
     fn form(&self) -> MutexGuard<'_, Bytes> {
-        // The value is valid at every moment, also where a holder panicked.
+        // The value is always valid, even if a thread panicked while it held the lock.
         self.form.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -45,7 +45,7 @@ impl Stage {
     const BEGUN: u8 = 1;
     const GIVEN_UP: u8 = 2;
 
-    /// Begins to send; false once it was given up.
+    /// Begins to send; false if the form was given up.
     fn begin(&self) -> bool {
         self.decide(Self::BEGUN) == Self::BEGUN
     }
@@ -62,17 +62,17 @@ impl Stage {
     }
 }
 
-/// The body that a form is sent in.
-pub(super) struct FormBody(Arc<Outgoing>);
+/// The request body that sends a form.
+pub(super) struct FormBody(Arc<PendingForm>);
 
 impl FormBody {
-    /// The one body of `outgoing`.
-    pub(super) fn of(outgoing: &Arc<Outgoing>) -> Self {
-        Self(Arc::clone(outgoing))
+    /// The body for `form`, which must be the only one.
+    pub(super) fn new(form: &Arc<PendingForm>) -> Self {
+        Self(Arc::clone(form))
     }
 }
 
-/// A call that was given up is not sent after all.
+/// The call was given up, so the body is not sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the call was given up before it was sent")]
 pub(super) struct GivenUp;
@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn in_every_order_whoever_asks_first_decides_whether_it_is_sent() {
         for steps in sequences(6) {
-            let outgoing = Outgoing::new("form".to_owned());
-            let mut body = FormBody::of(&outgoing);
+            let pending = PendingForm::new("form".to_owned());
+            let mut body = FormBody::new(&pending);
             let first = steps.iter().find(|step| **step != Step::Measure);
             let mut sent = 0;
             for step in &steps {
@@ -143,7 +143,7 @@ mod tests {
                         );
                         sent += usize::from(matches!(frame, Some(Ok(_))));
                     }
-                    Step::GiveUp => assert_eq!(outgoing.give_up(), first == Some(step), "{steps:?}"),
+                    Step::GiveUp => assert_eq!(pending.give_up(), first == Some(step), "{steps:?}"),
                     Step::Measure => {
                         assert_eq!(body.is_end_stream(), sent == 1, "{steps:?}");
                         assert_eq!(body.size_hint().exact(), Some(if sent == 1 { 0 } else { 4 }));

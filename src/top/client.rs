@@ -1,6 +1,6 @@
-//! The transport: one signed form out, one answer or one error back.
+//! The transport: sends one signed form and returns one answer or one error.
 //!
-//! What an error proves matters more than what it is: the `body` tells whether anything of the request was written.
+//! The proof that an error gives matters most: the `body` records whether anything of the request was written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{self, Envelope, HttpAnswer};
-use super::body::{FormBody, Outgoing};
+use super::body::{FormBody, PendingForm};
 use super::credentials::{Credentials, SignedForm};
 use super::error::{CallError, MAX_ANSWER};
 use super::method::Method;
@@ -19,8 +19,8 @@ use super::scrub::Secrets;
 use crate::gmt8::Gmt8;
 use crate::version::VERSION;
 
-/// How long a connection is kept for the next call. Short: a gateway that closes it first, at the moment it is used again,
-/// leaves an outcome that nobody can know.
+/// The time that an idle connection is kept. It is short, because a gateway that closes the connection at the moment of
+/// its reuse leaves the outcome unknown.
 const POOL_IDLE: Duration = Duration::from_secs(10);
 
 /// A client of the gateway. Each worker thread has its own, so that no call wakes another thread.
@@ -32,30 +32,30 @@ pub struct Client {
     secrets: Secrets,
 }
 
-/// How the gateway is reached.
+/// The route to the gateway.
 #[derive(Debug, Clone, Copy)]
 pub struct Route<'a> {
-    /// The gateway, an `http://` or `https://` URL.
+    /// The URL of the gateway, `http://` or `https://`.
     pub gateway: &'a Url,
     /// An `http://` proxy that tunnels to an `https://` gateway by CONNECT. It may hold a password.
     pub proxy: Option<&'a SecretString>,
-    /// From the first packet to a connection, tunnel and TLS included.
+    /// The limit for a connection, including tunnel and TLS.
     pub connect_timeout: Duration,
 }
 
-/// Why the client could not be made.
+/// The HTTP client could not be built.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be made; are the system's CA certificates installed?")]
 pub struct ClientError(#[source] reqwest::Error);
 
 impl Client {
-    /// A client of the gateway. TLS is always verified, against the system's CA certificates. Redirects are not followed,
-    /// requests are not retried, and the environment's proxies are ignored.
+    /// Builds a client of the gateway. TLS is always verified against the system's CA certificates. Redirects are not
+    /// followed, requests are not retried, and the proxy variables of the environment are ignored.
     ///
     /// # Errors
-    /// When the system has no CA certificates and the gateway is `https://`, or the proxy cannot be used.
+    /// If the gateway is `https://` and the system has no CA certificates, or if the proxy cannot be used.
     pub fn new(route: Route<'_>, credentials: Arc<Credentials>) -> Result<Self, ClientError> {
-        // The first client installs it; for every other one it is there.
+        // The first client installs the provider; for later ones it is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .http1_only()
@@ -71,18 +71,18 @@ impl Client {
             builder = builder.proxy(Proxy::https(proxy.expose_secret())?);
         }
         if route.gateway.scheme() == "http" {
-            // Without TLS no CA certificate is needed, and so none is read.
+            // Without TLS, no CA certificates are needed or read.
             builder = builder.tls_certs_only([]);
         }
-        let secrets = Secrets::of(&credentials);
+        let secrets = Secrets::from_credentials(&credentials);
         Ok(Self { http: builder.build()?, gateway: route.gateway.clone(), credentials, secrets })
     }
 
-    /// Signs a call of `method` with its own `parameters` at `timestamp`, and makes it once. It always returns, at
-    /// `deadline` at the latest.
+    /// Signs a call of `method` with its own `parameters` at `timestamp` and makes it once. It always returns, at the
+    /// latest at `deadline`.
     ///
     /// # Errors
-    /// Whatever is not an answer under the method's success root.
+    /// If the answer has no success root of the method, or there is no answer.
     pub async fn call(
         &self,
         method: Method,
@@ -96,8 +96,8 @@ impl Client {
     }
 
     async fn send(&self, form: String, deadline: Instant) -> Result<HttpAnswer, CallError> {
-        let outgoing = Outgoing::new(form);
-        let request = self.http.post(self.gateway.clone()).body(Body::wrap(FormBody::of(&outgoing)));
+        let outgoing = PendingForm::new(form);
+        let request = self.http.post(self.gateway.clone()).body(Body::wrap(FormBody::new(&outgoing)));
         let exchange = async { read_whole(request.send().await?).await };
         match timeout_at(deadline, exchange).await {
             Ok(Ok(answer)) => answer,
@@ -115,7 +115,7 @@ impl From<reqwest::Error> for ClientError {
     }
 }
 
-/// What every call's head holds beside what the library adds.
+/// The headers of every call, in addition to those of the library.
 fn headers() -> HeaderMap {
     HeaderMap::from_iter([
         (CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded;charset=UTF-8")),
@@ -123,7 +123,7 @@ fn headers() -> HeaderMap {
     ])
 }
 
-/// Reads an answer to its end. The outer error is the connection's, the inner one is about the answer itself.
+/// Reads the whole answer. The outer error is about the connection, the inner one about the answer.
 async fn read_whole(mut answer: Response) -> reqwest::Result<Result<HttpAnswer, CallError>> {
     let status = answer.status().as_u16();
     if answer.status().is_redirection() {

@@ -1,5 +1,5 @@
-//! The application's credentials, and the form that they sign: common parameters, the method's own, and `sign`, all in
-//! the body so that no URL log holds them.
+//! The credentials of the application and the form that they sign: common parameters, the method's own parameters and
+//! `sign`. All of them are in the body, so that no URL log contains them.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use super::method::{Method, VERSION};
 use super::sign::{SignMethod, Signature, sign};
 use crate::gmt8::Gmt8;
 
-/// What identifies the application at TOP. Its `Debug` text holds no secret.
+/// The credentials of the application at TOP. The `Debug` text holds no secret.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The public half, the common parameter `app_key`.
+    /// The application key, the common parameter `app_key`.
     pub app_key: String,
-    /// The secret half; it never leaves the process.
+    /// The application secret. It is never sent.
     pub app_secret: SecretString,
-    /// The authorisation, the common parameter `session`; sent only when set.
+    /// The authorisation, the common parameter `session`. It is sent only if it is set.
     pub session: Option<SecretString>,
     /// How calls are signed.
     pub sign_method: SignMethod,
 }
 
-/// One call, ready to be sent once: old gateways refuse a repeated signature and timestamp. It holds credentials and
+/// A signed call, to be sent once: old gateways refuse a repeated signature and timestamp. It contains credentials and
 /// personal data, so it does not print.
 pub struct SignedForm {
-    /// `application/x-www-form-urlencoded`, UTF-8.
+    /// The form as `application/x-www-form-urlencoded` in UTF-8.
     pub body: String,
-    /// The signature in it, kept so that an answer that quotes it can be scrubbed.
+    /// The signature, kept to scrub an answer that quotes it.
     pub signature: Signature,
 }
 
@@ -39,8 +39,8 @@ impl fmt::Debug for SignedForm {
 }
 
 impl Credentials {
-    /// Signs a call of `method` with its own `parameters` at `timestamp`. No parameter is empty, and exactly the set
-    /// that is signed is sent.
+    /// Signs a call of `method` with its own `parameters` at `timestamp`. No parameter is empty, and the signed set is
+    /// exactly the set that is sent.
     #[must_use]
     pub fn sign_form(&self, method: Method, parameters: &[(&str, &str)], timestamp: Gmt8) -> SignedForm {
         let timestamp = timestamp.to_string();
@@ -58,7 +58,7 @@ impl Credentials {
         }
         let signature = sign(self.sign_method, self.app_secret.expose_secret(), &all);
         all.push(("sign", signature.as_str()));
-        // Room for every byte as an escape: the form is freed as soon as it is sent.
+        // The capacity allows an escape for every byte. The form is freed as soon as it is sent.
         let most = all.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
         let body = Serializer::new(String::with_capacity(most)).extend_pairs(&all).finish();
         SignedForm { body, signature }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_set_that_is_signed_is_the_set_that_is_sent() {
+    fn the_signed_set_is_the_set_that_is_sent() {
         let credentials = Credentials {
             app_key: "12345678".to_owned(),
             app_secret: "helloworld".into(),

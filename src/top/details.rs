@@ -1,4 +1,4 @@
-//! TOP's own words about a call, as callers, log and support are told them.
+//! TOP's codes and messages about a call, for callers, the log and support.
 
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -7,7 +7,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::scrub::{MAX_IDENTIFIER, MAX_MESSAGE, blank_addresses};
 
-/// What TOP said, each where it gave it; credentials and IP addresses are blanked.
+/// What TOP answered, as far as it gave each value. Credentials and IP addresses are blanked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = TopDetails)]
 pub struct UpstreamDetails {
@@ -15,12 +15,12 @@ pub struct UpstreamDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = i32, required = false, minimum = -2_147_483_648, maximum = 2_147_483_647)]
     pub code: Option<i32>,
-    /// TOP's `sub_code`, or its `code` where that is a word.
+    /// TOP's `sub_code`, or its `code` if that is a word.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = UpstreamIdentifier, required = false)]
     pub sub_code: Option<String>,
-    /// TOP's `sub_msg` or `extra_err_msg` (错误描述): with `top_rejected`, and where nothing else explains a code of the
-    /// back end's own.
+    /// TOP's `sub_msg` or `extra_err_msg` (错误描述). Present with `top_rejected`, and if nothing else explains a code of
+    /// the back end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = UpstreamMessage, required = false)]
     pub sub_msg: Option<String>,
@@ -28,24 +28,24 @@ pub struct UpstreamDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = UpstreamIdentifier, required = false)]
     pub state_code: Option<String>,
-    /// TOP's identifier of the call; its support asks for it.
+    /// TOP's identifier of the call, which TOP's support needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = UpstreamIdentifier, required = false)]
     pub request_id: Option<String>,
-    /// The HTTP status of an answer that is no envelope of TOP.
+    /// The HTTP status of an answer that is not an envelope of TOP.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = i32, required = false, minimum = 100, maximum = 999)]
     pub http_status: Option<u16>,
 }
 
 impl UpstreamDetails {
-    /// Whether TOP said nothing at all.
+    /// True if TOP gave none of the values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The same for callers: without IP addresses, which only the operator needs.
+    /// The values for callers, without IP addresses, which only the operator needs.
     #[must_use]
     pub fn without_addresses(self) -> Self {
         let blanked = |text: Option<String>| text.map(|text| blank_addresses(&text).into_owned());

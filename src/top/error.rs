@@ -1,4 +1,4 @@
-//! Why a call came to no success. The variants say what happened; [`CallError::failure`] says what it means.
+//! The errors of a call. The variants say what happened; [`CallError::failure`] says what it means for the call.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,40 +6,40 @@ use super::details::UpstreamDetails;
 use super::failure::Failure;
 use super::foreign::ForeignAnswer;
 
-/// The most bytes of an answer that are read.
+/// The maximum size of an answer in bytes.
 pub const MAX_ANSWER: usize = 1 << 20;
 
-/// Why a call came to no success. The texts hold no URL and no byte of an answer.
+/// The error of a call. The texts contain no URL and no byte of an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// Name not resolved, connection refused or not made in time, tunnel or TLS not established.
+    /// The name was not resolved, or no connection, tunnel or TLS session was established in time.
     #[error("no connection to the gateway could be made, nothing was sent")]
     NotConnected(#[source] reqwest::Error),
-    /// The deadline passed while nothing of the request had been written.
+    /// The deadline passed before anything of the request was written.
     #[error("the deadline passed before anything was sent")]
     DeadlineBeforeSending,
     /// The deadline passed after the request was begun.
     #[error("the deadline passed before the gateway's answer was complete")]
     DeadlineAfterSending,
-    /// The connection broke after the request was begun, or what came was not HTTP.
+    /// The connection broke after the request was begun, or the answer was not HTTP.
     #[error("the connection broke before the gateway's answer was complete")]
     Broken(#[source] reqwest::Error),
-    /// A redirect; it is never followed, since it would carry a signed call elsewhere.
+    /// The answer is a redirect. It is never followed, because this would send a signed call elsewhere.
     #[error("HTTP {0}: a redirect, which is not followed")]
     Redirected(u16),
-    /// More than [`MAX_ANSWER`] bytes.
+    /// The answer has more than [`MAX_ANSWER`] bytes.
     #[error("HTTP {0}: an answer of more than {MAX_ANSWER} bytes")]
     TooLarge(u16),
-    /// An answer that contradicts itself: a member of it twice, or success and refusal at once.
+    /// The answer contradicts itself: a member is repeated, or both success and refusal are present.
     #[error("TOP's answer contradicts itself")]
     Contradictory,
-    /// An answer without a member that the method needs.
+    /// The answer lacks a member that the method needs.
     #[error("TOP's answer lacks {0}")]
     Incomplete(&'static str),
-    /// An answer without an envelope of TOP.
+    /// The answer has no envelope of TOP.
     #[error(transparent)]
     Foreign(ForeignAnswer),
-    /// TOP's refusal.
+    /// TOP refused the call.
     #[error("TOP refused the call")]
     Refused(Box<Refusal>),
 }
@@ -47,16 +47,16 @@ pub enum CallError {
 /// TOP's refusal of a call, an `error_response`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What it means.
+    /// The meaning of the refusal.
     pub failure: Failure,
-    /// What TOP said, scrubbed of credentials.
+    /// What TOP answered, scrubbed of credentials.
     pub details: UpstreamDetails,
-    /// The gateway's `Date` header, its clock to the second.
+    /// The gateway's `Date` header, the time of its clock in seconds.
     pub date: Option<SystemTime>,
 }
 
 impl CallError {
-    /// What it means: unreachable only where it is proven that nothing was sent, or where TOP says so.
+    /// The meaning of the error. It is unreachable only if it is proven that nothing was sent, or if TOP says so.
     #[must_use]
     pub fn failure(&self) -> Failure {
         match self {
@@ -72,7 +72,7 @@ impl CallError {
         }
     }
 
-    /// What TOP, or something before it, said.
+    /// What TOP, or a proxy before it, answered.
     #[must_use]
     pub fn details(&self) -> UpstreamDetails {
         let http_status = match self {
@@ -89,7 +89,7 @@ impl CallError {
         UpstreamDetails { http_status, ..UpstreamDetails::default() }
     }
 
-    /// How long the caller is asked to wait by something before TOP.
+    /// The time to wait that a proxy before TOP asked for.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         if let Self::Foreign(answer) = self { answer.retry_after } else { None }

@@ -1,43 +1,42 @@
-//! What it means that a call did not succeed: the table from TOP's codes to failures, in one place.
+//! The meaning of a failed call: the table from TOP's codes to failures.
 //!
-//! Two generations of codes appear side by side in an `error_response`: the numeric `code`, and the textual `sub_code`
-//! (`isv.*` the caller's data or the application's set-up, `isp.*` the service, `accesscontrol.*` throttling). Neither
-//! decides alone, so the rows are tried in order and the first that matches by either wins.
+//! An `error_response` contains two generations of codes: the numeric `code` and the textual `sub_code` (`isv.*` for
+//! the caller's data or the application's set-up, `isp.*` for the service, `accesscontrol.*` for throttling). Neither
+//! is sufficient alone, so the rows are tried in order and the first that matches either of them wins.
 
 use std::time::Duration;
 
 use strum::{IntoStaticStr, VariantNames};
 
-/// What it means that a call did not succeed.
+/// The meaning of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Failure {
-    /// TOP decided, and said no.
+    /// TOP decided and refused the call.
     Rejected,
     /// TOP throttled the call before its back end saw it.
     RateLimited {
-        /// How long TOP said that it goes on, where it said so.
+        /// The remaining time, if TOP announced it.
         ban: Option<Duration>,
     },
-    /// TOP refused the application: key, signature, permission, authorisation.
+    /// TOP refused the application: key, signature, permission or authorisation.
     AccessDenied,
     /// TOP refused the timestamp (code 31): one of the two clocks is wrong.
     InvalidTimestamp,
     /// The call did not reach the back end that would have executed it.
     Unreachable,
-    /// Nobody answered in time; the call may have been executed.
+    /// There was no answer in time; the call may have been executed.
     Timeout,
-    /// The back end failed in a way that leaves open what it did.
+    /// The back end failed, and what it did is unknown.
     SystemError,
     /// TOP or its back end is down or busy; the call may have been executed.
     Unavailable,
-    /// What came back is not understood; the call may have been executed.
+    /// The answer is not understood; the call may have been executed.
     BadResponse,
 }
 
 impl Failure {
-    /// Classifies an `error_response` by TOP's `code` and `sub_code`; `ban` is the length of the ban that its text
-    /// announces.
+    /// Classifies an `error_response` by TOP's `code` and `sub_code`. `ban` is the length of the announced ban.
     #[must_use]
     pub fn from_codes(code: Option<i32>, sub_code: Option<&str>, ban: Option<Duration>) -> Self {
         let (code, sub) = (code.unwrap_or(-1), without_suffix(sub_code));
@@ -56,7 +55,7 @@ impl Failure {
         } else if matches!(sub, "isp.null-pointer-exception" | "isp.top-parse-error") {
             Self::SystemError
         } else if is_code_of_back_end(code, sub) {
-            // Nobody outside knows whether the back end refused or failed.
+            // It is not documented whether the back end refused or failed.
             Self::SystemError
         } else if sub.starts_with("isp.") || is_remote(code) || matches!(code, 1 | 10 | 88) {
             Self::Unavailable
@@ -66,7 +65,7 @@ impl Failure {
     }
 }
 
-/// Whether an `error_response` holds a code of the back end's own, such as `2401`, which only TOP's text explains.
+/// True if an `error_response` has a code of the back end, such as `2401`, which only TOP's text explains.
 #[must_use]
 pub fn has_code_of_back_end(code: Option<i32>, sub_code: Option<&str>) -> bool {
     let sub = without_suffix(sub_code);
@@ -76,7 +75,7 @@ pub fn has_code_of_back_end(code: Option<i32>, sub_code: Option<&str>) -> bool {
 
 const INVALID_TIMESTAMP: i32 = 31;
 
-/// A sub-code without the `:suffix` that names a parameter or adds a number.
+/// A sub-code without its `:suffix`, which names a parameter or contains a number.
 fn without_suffix(sub_code: Option<&str>) -> &str {
     let sub_code = sub_code.unwrap_or_default();
     sub_code.split(':').next().unwrap_or(sub_code).trim()
@@ -105,7 +104,7 @@ fn is_timeout(sub: &str) -> bool {
     )
 }
 
-/// `isv.system-error`, `isv.INTERNAL_ERROR`, `isv.systemError`: a failure, although the prefix blames the caller.
+/// `isv.system-error`, `isv.INTERNAL_ERROR`, `isv.systemError`: a failure of the service despite the prefix.
 fn names_system_error(sub: &str) -> bool {
     let lower = sub.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -116,7 +115,7 @@ fn is_rejected(code: i32, sub: &str) -> bool {
     matches!(code, 40 | 41 | 43) || matches!(sub, "isp.invalid-parameters" | "isp.top-mapping-parse-error")
 }
 
-/// The codes that pass a back end's answer on.
+/// The codes that forward a back end's answer.
 fn is_remote(code: i32) -> bool {
     matches!(code, 15 | 50)
 }

@@ -1,7 +1,8 @@
-//! An answer that is no envelope of TOP: what it means, and a description of it for the operator without a byte of it.
+//! An answer that is not an envelope of TOP: its meaning, and a description for the operator that contains no byte of
+//! it.
 //!
-//! Firewalls, login pages, wrong paths and compressing proxies look the same to a caller. The operator tells them apart by
-//! HTTP status, media type, encoding, size, and the kind of text that the body begins as.
+//! Firewalls, login pages, wrong paths and compressing proxies all look the same to a caller. The operator can
+//! distinguish them by HTTP status, media type, encoding, size, and the kind of text at the start of the body.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -14,21 +15,21 @@ use strum::Display;
 use super::failure::Failure;
 use super::method::{ERROR_ROOT, Method};
 
-/// The shortest and the longest wait that is passed on from something before TOP.
+/// The minimum and maximum wait that is passed on from a proxy before TOP.
 const RETRY_AFTER_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
-/// What stands for a content coding that cannot be shown.
+/// The replacement for a content coding that cannot be shown.
 const UNREADABLE: &str = "unreadable";
-/// The most characters of a media type or encoding in a description.
+/// The maximum number of characters of a media type or encoding in a description.
 const MAX_TOKEN: usize = 64;
 
-/// An answer that is no envelope of TOP.
+/// An answer that is not an envelope of TOP.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ForeignAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// What it means.
+    /// The meaning of the answer.
     pub failure: Failure,
-    /// How long the caller is asked to wait.
+    /// The time that the caller has to wait.
     pub retry_after: Option<Duration>,
     media_type: Option<String>,
     encoding: Option<String>,
@@ -36,47 +37,47 @@ pub struct ForeignAnswer {
     kind: Kind,
 }
 
-/// What a body begins as.
+/// The kind of text at the start of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
 enum Kind {
-    /// Nothing.
+    /// The body is empty.
     #[strum(serialize = "")]
     Empty,
-    /// A page.
+    /// An HTML page.
     #[strum(serialize = " of HTML")]
     Html,
-    /// Markup that is no page.
+    /// Markup other than HTML.
     #[strum(serialize = " of XML")]
     Xml,
-    /// JSON that can be read.
+    /// Valid JSON.
     #[strum(serialize = " of JSON")]
     Json,
-    /// What begins as JSON and cannot be read.
-    #[strum(serialize = " beginning as JSON")]
+    /// Text that starts like JSON and is invalid.
+    #[strum(serialize = " of invalid JSON")]
     BrokenJson,
     /// Other text.
     #[strum(serialize = " of text")]
     Text,
-    /// No UTF-8 text.
-    #[strum(serialize = " of no UTF-8 text")]
+    /// Data that is not UTF-8 text.
+    #[strum(serialize = " of non-UTF-8 data")]
     Binary,
 }
 
 impl ForeignAnswer {
-    /// Describes an answer to a call of `method` that is whole and no envelope.
+    /// Describes an answer to a call of `method` that is complete and not an envelope.
     pub(super) fn describe(method: Method, status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let encoding = encoding(headers);
-        let kind = Kind::of(body);
+        let kind = Kind::detect(body);
         let names_root = [method.success_root, ERROR_ROOT].iter().any(|root| contains(body, root.as_bytes()));
         let other_charset = header(CONTENT_TYPE).is_some_and(names_other_charset) && !body.is_ascii();
         let may_be_tops = names_root
-            || !end_is_told(headers)
+            || !has_detectable_end(headers)
             || encoding.is_some()
             || other_charset
             || matches!(kind, Kind::Xml | Kind::BrokenJson | Kind::Binary);
         let failure = match status {
-            // Throttling proves that nothing was executed, unless these may be TOP's own words about an execution.
+            // Throttling proves that nothing was executed, unless the body may be TOP's own report of an execution.
             429 if !may_be_tops => Failure::RateLimited { ban: None },
             502..=504 => Failure::Unavailable,
             _ => Failure::BadResponse,
@@ -106,9 +107,9 @@ impl fmt::Display for ForeignAnswer {
 }
 
 impl Kind {
-    fn of(body: &[u8]) -> Self {
+    fn detect(body: &[u8]) -> Self {
         let Ok(text) = std::str::from_utf8(body) else { return Self::Binary };
-        // UTF-16 is full of zeros, which no text of TOP's holds.
+        // UTF-16 contains zeros, which no text of TOP contains.
         if text.contains('\0') {
             return Self::Binary;
         }
@@ -131,7 +132,7 @@ impl Kind {
     }
 }
 
-/// `Retry-After` in seconds or as a date, RFC 9110 section 10.2.3, within bounds.
+/// Parses `Retry-After` in seconds or as a date, RFC 9110 section 10.2.3, and applies the bounds.
 fn retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -143,8 +144,8 @@ fn retry_after(value: &str) -> Option<Duration> {
     Some(wait.clamp(shortest, longest))
 }
 
-/// Whether a body that was cut short would have been noticed: it had a length or chunks, RFC 9112 section 6.3.
-fn end_is_told(headers: &HeaderMap) -> bool {
+/// True if a truncated body would be detected: it has a length or chunks, RFC 9112 section 6.3.
+fn has_detectable_end(headers: &HeaderMap) -> bool {
     match headers.get_all(TRANSFER_ENCODING).iter().next_back() {
         Some(codings) => {
             let last = codings.to_str().ok().and_then(|codings| codings.rsplit(',').next());
@@ -154,7 +155,7 @@ fn end_is_told(headers: &HeaderMap) -> bool {
     }
 }
 
-/// The first content coding that is one.
+/// The first content coding other than identity.
 fn encoding(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let mut codings = values.flat_map(|value| value.to_str().unwrap_or(UNREADABLE).split(','));
@@ -163,14 +164,14 @@ fn encoding(headers: &HeaderMap) -> Option<String> {
     Some(token(coding).unwrap_or_else(|| UNREADABLE.to_owned()))
 }
 
-/// Whether a media type names another charset than UTF-8.
+/// True if a media type names a charset other than UTF-8.
 fn names_other_charset(media_type: &str) -> bool {
     let lower = media_type.to_ascii_lowercase();
     let charset = lower.split_once("charset=").map(|(_, charset)| charset.trim_matches(['"', ' ', ';']));
     charset.is_some_and(|charset| !matches!(charset, "utf-8" | "utf8" | "us-ascii"))
 }
 
-/// The first token of a header's value, as far as it is one that can be shown.
+/// The first token of a header's value, if it is safe to show.
 fn token(value: &str) -> Option<String> {
     let allowed = |c: &char| c.is_ascii_alphanumeric() || "!#$&^_.+/*-".contains(*c);
     let token: String = value.trim().chars().take_while(allowed).take(MAX_TOKEN).collect();
@@ -214,7 +215,7 @@ mod tests {
     type Row<'a> = (&'a str, &'a [(HeaderName, &'a str)], &'a [u8], Failure);
 
     #[test]
-    fn throttling_is_proof_unless_the_body_may_be_tops_own_words() {
+    fn throttling_is_proof_unless_the_body_may_be_from_top() {
         let limited = Failure::RateLimited { ban: None };
         let gzip = (CONTENT_ENCODING, "gzip");
         let gbk = (CONTENT_TYPE, "text/html;charset=GBK");
@@ -233,9 +234,9 @@ mod tests {
             ("no chunks", &[LENGTH, chunked("identity")], b"slow down", Failure::BadResponse),
             ("no chunks that anyone can read", &[LENGTH, chunked("\u{e9}")], b"x", Failure::BadResponse),
             ("identity", &[LENGTH, (CONTENT_ENCODING, "identity")], b"slow down", limited),
-            ("an end that is not told", &[], b"slow down", Failure::BadResponse),
+            ("no detectable end", &[], b"slow down", Failure::BadResponse),
             ("a page without its end", &[], b"<html>Too Many", Failure::BadResponse),
-            ("nothing, its end not told", &[], b"", Failure::BadResponse),
+            ("an empty body without a detectable end", &[], b"", Failure::BadResponse),
             ("the success root", &[LENGTH], b"slow down a_b_response", Failure::BadResponse),
             ("the error root", &[LENGTH], b"<html>error_response</html>", Failure::BadResponse),
             ("XML", &[LENGTH], b"<?xml version=\"1.0\"?><x/>", Failure::BadResponse),
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn other_statuses_decide_by_themselves() {
+    fn other_statuses_do_not_depend_on_the_body() {
         for (status, expected) in [
             (502, Failure::Unavailable),
             (503, Failure::Unavailable),
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operator_reads_what_came() {
+    fn the_description_names_status_type_size_and_kind() {
         let table = [
             (
                 describe(404, &[LENGTH, (CONTENT_TYPE, "text/html; charset=gbk")], vec![b' '; 1234]),
@@ -285,15 +286,12 @@ mod tests {
             ),
             (
                 describe(200, &[(CONTENT_TYPE, "Application/JSON"), (CONTENT_ENCODING, "gzip")], b"\x1f\x8b"),
-                "HTTP 200, application/json in gzip, 2 bytes of no UTF-8 text: not TOP's envelope",
+                "HTTP 200, application/json in gzip, 2 bytes of non-UTF-8 data: not TOP's envelope",
             ),
             (describe(403, &[], "<html>"), "HTTP 403, no media type, 6 bytes of HTML: not TOP's envelope"),
             (describe(200, &[], "<x/>"), "HTTP 200, no media type, 4 bytes of XML: not TOP's envelope"),
             (describe(200, &[], "{}"), "HTTP 200, no media type, 2 bytes of JSON: not TOP's envelope"),
-            (
-                describe(200, &[], "{"),
-                "HTTP 200, no media type, 1 byte beginning as JSON: not TOP's envelope",
-            ),
+            (describe(200, &[], "{"), "HTTP 200, no media type, 1 byte of invalid JSON: not TOP's envelope"),
             (describe(200, &[], "ok"), "HTTP 200, no media type, 2 bytes of text: not TOP's envelope"),
         ];
         for (answer, expected) in table {

@@ -1,8 +1,8 @@
-//! What a call is addressed to: one of TOP's methods, and what all of them share.
+//! A method of TOP and the names that all methods share.
 
 /// The protocol version, the common parameter `v`.
 pub const VERSION: &str = "2.0";
-/// The member that holds TOP's refusal of a call.
+/// The root of a refusal.
 pub const ERROR_ROOT: &str = "error_response";
 
 /// One of TOP's methods.
@@ -10,6 +10,6 @@ pub const ERROR_ROOT: &str = "error_response";
 pub struct Method {
     /// The common parameter `method`.
     pub name: &'static str,
-    /// The member that holds the answer to a call that worked.
+    /// The root of the answer to a successful call.
     pub success_root: &'static str,
 }

@@ -1,7 +1,8 @@
-//! Makes TOP's texts fit to be shown: HTML entities decoded, credentials and quotations blanked, bounded.
+//! Makes TOP's texts safe to show: HTML entities are decoded, credentials and quotations are blanked, and the length is
+//! bounded.
 //!
-//! TOP quotes application keys, sessions and lists of IP addresses in its messages, and may quote the request. Texts are
-//! compared by their [`skeleton`], so that a quotation is found however it was broken or encoded.
+//! TOP quotes application keys, sessions and lists of IP addresses in its messages, and may quote the request. Texts
+//! are compared by their skeleton, so that a quotation is found even if it is split or encoded.
 
 mod addresses;
 mod skeleton;
@@ -17,41 +18,41 @@ use super::sign::Signature;
 use addresses::addresses;
 use skeleton::{MAX_ENCODINGS, Skeleton};
 
-/// What replaces a passage.
+/// The replacement for a passage.
 const BLANK: &str = "***";
-/// The most characters of a message, `sub_msg` or `extra_err_msg`.
+/// The maximum number of characters of a message, `sub_msg` or `extra_err_msg`.
 pub const MAX_MESSAGE: usize = 500;
-/// The most characters of an identifier: `sub_code`, `state_code`, `request_id`.
+/// The maximum number of characters of an identifier: `sub_code`, `state_code`, `request_id`.
 pub const MAX_IDENTIFIER: usize = 128;
-/// The most characters of a text that are read at all.
+/// The maximum number of characters of a text that are processed.
 const MAX_READ: usize = 8 * MAX_MESSAGE;
-/// A part of a secret that is at least so long is blanked.
-const SHORTEST_PART: usize = 8;
+/// The minimum number of characters of a part of a secret that is blanked.
+const MIN_SECRET_PART: usize = 8;
 
-/// What no text of TOP may repeat: secrets as a whole and in parts. It does not print.
+/// The secrets that no text of TOP may repeat, as a whole or in parts. It does not print.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<Quotable>);
 
 impl Secrets {
-    /// What an application's texts must not repeat.
+    /// The secrets of an application.
     #[must_use]
-    pub fn of(credentials: &Credentials) -> Self {
+    pub fn from_credentials(credentials: &Credentials) -> Self {
         let session = credentials.session.as_ref().map_or("", |session| session.expose_secret());
         Self(vec![
-            Quotable::new(credentials.app_secret.expose_secret(), SHORTEST_PART),
-            Quotable::new(session, SHORTEST_PART),
+            Quotable::new(credentials.app_secret.expose_secret(), MIN_SECRET_PART),
+            Quotable::new(session, MIN_SECRET_PART),
             Quotable::new(&credentials.app_key, usize::MAX),
         ])
     }
 
-    /// The same for one call, which has a signature, too.
+    /// Adds the signature of a call.
     #[must_use]
     pub fn with_signature(&self, signature: &Signature) -> Self {
-        let signature = Quotable::new(signature.as_str(), SHORTEST_PART);
+        let signature = Quotable::new(signature.as_str(), MIN_SECRET_PART);
         Self(self.0.iter().cloned().chain([signature]).collect())
     }
 
-    /// Decodes and bounds a text of TOP, and blanks the secrets in it; control characters become spaces.
+    /// Decodes and bounds a text of TOP and blanks the secrets in it. Control characters become spaces.
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         let mut text = Cow::Borrowed(truncate(text, MAX_READ));
@@ -74,19 +75,19 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Something that a text may quote. It does not print.
+/// A value that a text may quote. It does not print.
 #[derive(Clone)]
 pub struct Quotable {
     skeleton: String,
-    /// How many characters of it count as a quotation.
+    /// The number of characters that count as a quotation.
     window: usize,
 }
 
 impl Quotable {
-    /// Quoted by a text that repeats all of `whole`, or `part` characters of it.
+    /// A text quotes it if it repeats all of `whole`, or `part` consecutive characters of it.
     #[must_use]
     pub fn new(whole: &str, part: usize) -> Self {
-        let skeleton = Skeleton::of(whole).text;
+        let skeleton = Skeleton::without_spaces(whole).text;
         let window = skeleton.chars().count().min(part);
         Self { skeleton, window }
     }
@@ -98,16 +99,16 @@ pub fn truncate(text: &str, max: usize) -> &str {
     text.char_indices().nth(max).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// Blanks every passage of `text` that quotes one of these.
+/// Blanks every passage of `text` that quotes one of `quotables`.
 #[must_use]
 pub fn blank_quotations<'a>(text: &'a str, quotables: &[Quotable]) -> Cow<'a, str> {
-    // Most texts are shorter than any quotation, and a single character is none.
+    // Most texts are shorter than any quotation, and a single character does not count.
     let fits = |quotable: &&Quotable| (2..=text.len()).contains(&quotable.window);
     let mut quotables = quotables.iter().filter(fits).peekable();
     if quotables.peek().is_none() {
         return text.into();
     }
-    let skeleton = Skeleton::of(text);
+    let skeleton = Skeleton::without_spaces(text);
     let found = quotables.flat_map(|quotable| {
         let passages = skeleton.passages(quotable.window);
         passages.filter_map(|(passage, range)| quotable.skeleton.contains(passage).then_some(range))
@@ -126,7 +127,7 @@ pub fn blank_addresses(text: &str) -> Cow<'_, str> {
     without(text, found.collect())
 }
 
-/// `text` with each run of overlapping passages blanked.
+/// Blanks each run of overlapping passages in `text`.
 fn without(text: &str, mut passages: Vec<Range<usize>>) -> Cow<'_, str> {
     if passages.is_empty() {
         return text.into();
@@ -135,7 +136,7 @@ fn without(text: &str, mut passages: Vec<Range<usize>>) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for passage in passages {
-        // Only the first passage of a run begins at or behind the end of the last one.
+        // Only the first passage of a run starts at or after the end of the previous run.
         if passage.start >= at {
             out.push_str(text.get(at..passage.start).unwrap_or_default());
             out.push_str(BLANK);
@@ -156,7 +157,7 @@ mod tests {
 
     fn shown(text: &str) -> String {
         let secrets = ["helloworld-secret", SESSION, "66987CB115214E59E6EC978214934FB8"];
-        let parts = secrets.map(|secret| Quotable::new(secret, SHORTEST_PART));
+        let parts = secrets.map(|secret| Quotable::new(secret, MIN_SECRET_PART));
         Secrets(parts.into_iter().chain([Quotable::new("12345678", usize::MAX)]).collect()).scrub(text)
     }
 
@@ -196,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_across_the_bound_does_not_show_its_first_half() {
+    fn a_secret_across_the_bound_is_blanked_in_part() {
         let text = format!("{}{SESSION}", "x".repeat(MAX_MESSAGE - 20));
         assert!(shown(&text).ends_with("x***"));
     }
 
     #[test]
-    fn addresses_are_blanked_however_they_are_written() {
+    fn addresses_are_blanked_in_any_notation() {
         let table = [
             ("ip 10.0.0.1, 192.168.255.255:8080 and 1.2.3.4.", "ip ***, ***:8080 and ***."),
             ("from ::ffff:10.0.0.1 or 2001:db8::1.", "from *** or ***."),
@@ -236,7 +237,7 @@ mod tests {
         assert_eq!(blank_quotations("abc", &[Quotable::new("", 4)]), "abc");
     }
 
-    /// Ways to write a character so that a reader can still tell it.
+    /// Notations of a character that a reader can still recognise.
     const DISGUISES: [fn(char) -> String; 9] = [
         |c| c.to_string(),
         |c| format!("{c}\u{200b}"),
@@ -251,18 +252,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic_or_shows_a_secret(
+        fn no_text_causes_a_panic_or_shows_a_secret(
             before in "\\PC{0,40}",
             behind in "[0-9a-f:.&;#%\\\\u\\PC]{0,40}",
-            part in 0..=SESSION.len() - SHORTEST_PART,
-            disguises in proptest::collection::vec(0..DISGUISES.len(), SHORTEST_PART),
+            part in 0..=SESSION.len() - MIN_SECRET_PART,
+            disguises in proptest::collection::vec(0..DISGUISES.len(), MIN_SECRET_PART),
         ) {
-            let part = &SESSION[part..part + SHORTEST_PART];
+            let part = &SESSION[part..part + MIN_SECRET_PART];
             let quoted: String = part.chars().zip(&disguises).map(|(c, disguise)| DISGUISES[*disguise](c)).collect();
             let hidden = shown(&format!("{before} {quoted}{behind}"));
-            let skeleton = Skeleton::of(&hidden).text;
+            let skeleton = Skeleton::without_spaces(&hidden).text;
             prop_assert!(!skeleton.contains(&part.to_lowercase()), "{hidden}");
-            prop_assert_eq!(shown(&hidden), hidden, "once more changes nothing");
+            prop_assert_eq!(shown(&hidden), hidden, "a second pass changes nothing");
         }
     }
 }

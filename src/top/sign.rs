@@ -1,4 +1,4 @@
-//! TOP's signature, a pure function of method, secret and parameters.
+//! TOP's signature as a pure function of method, secret and parameters.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
-/// How a call is signed, the common parameter `sign_method`.
+/// The algorithm of a signature, the common parameter `sign_method`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumIter, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum SignMethod {
@@ -24,7 +24,7 @@ pub enum SignMethod {
 pub struct Signature(String);
 
 impl Signature {
-    /// The value of `sign`.
+    /// The value of the parameter `sign`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -37,9 +37,9 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// Signs `parameters`, names and un-encoded values in any order; one named `sign` is left out, since it holds
-/// the result. They are sorted by name in byte order and joined as name + value without separators, as the
-/// official page "API签名算法" says.
+/// Signs `parameters`, pairs of name and un-encoded value in any order. A parameter named `sign` is left out, because
+/// it holds the result. The pairs are sorted by name in byte order and joined as name + value without separators, as
+/// the official page "API签名算法" requires.
 #[must_use]
 pub fn sign(method: SignMethod, secret: &str, parameters: &[(&str, &str)]) -> Signature {
     let sorted = sorted(parameters);
@@ -57,7 +57,7 @@ pub fn sign(method: SignMethod, secret: &str, parameters: &[(&str, &str)]) -> Si
     })
 }
 
-/// The string that is signed, without the secret: what two sides compare when their signatures differ.
+/// The string that is signed, without the secret. Two sides compare it if their signatures differ.
 #[must_use]
 pub fn string_to_sign(parameters: &[(&str, &str)]) -> String {
     sorted(parameters).into_iter().flat_map(|(name, value)| [name, value]).collect()
@@ -112,7 +112,7 @@ mod tests {
         ]
     }
 
-    /// Published by TOP's documentation, or computed with the official Java client.
+    /// Vectors from TOP's documentation or computed with the official Java client.
     #[test]
     fn published_vectors() {
         let old_user = vec![
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sign_itself_is_not_signed_and_does_not_print() {
+    fn the_signature_is_not_signed_and_does_not_print() {
         let mut parameters = push("md5");
         let plain = sign(SignMethod::Md5, "helloworld", &parameters);
         parameters.push(("sign", "anything"));
@@ -156,7 +156,8 @@ mod tests {
         assert_eq!(format!("{plain:?}"), "Signature(***)");
     }
 
-    /// The specification word by word: build the whole string, hash it at once; HMAC by RFC 2104's formula.
+    /// The specification implemented literally: build the whole string, hash it at once; HMAC by the formula of RFC
+    /// 2104.
     fn naive(method: SignMethod, secret: &str, parameters: &[(String, String)]) -> String {
         let mut sorted: Vec<String> =
             parameters.iter().map(|(name, value)| format!("{name}\0{value}")).collect();
@@ -183,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_agrees_with_a_naive_reading_of_the_specification(
+        fn it_agrees_with_a_literal_implementation(
             parameters in proptest::collection::btree_map("[a-z_]{1,12}", "\\PC{0,40}", 0..12)
                 .prop_map(|map| map.into_iter().filter(|(name, _)| name != "sign").collect::<Vec<_>>())
                 .prop_shuffle(),

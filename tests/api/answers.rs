@@ -1,10 +1,10 @@
-//! What TOP answers, and what its caller is told: every row of the table, through the front door.
+//! TOP's answers and the problems that they lead to: every row of the table.
 
 use serde_json::{Value, json};
 
 use super::support::{ACCEPTED, Gateway, Move, Reply, TestApp};
 
-/// A row: what TOP says, and the problem, or "200".
+/// A row: the name, TOP's answer, and the code of the problem or "200".
 type Row = (&'static str, Move, &'static str);
 
 fn html(status: u16) -> Move {
@@ -133,7 +133,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// What the catalogue promises of each problem that TOP's answers lead to.
+/// The values of the catalogue for each problem that TOP's answers lead to.
 fn promise(code: &str) -> (u16, &'static str, bool, bool) {
     match code {
         "top_rejected" => (422, "rejected", false, false),
@@ -158,7 +158,7 @@ fn assert_promise(name: &str, reply: &Reply, code: &str) -> Value {
 }
 
 #[test]
-fn every_answer_of_top_is_told_as_the_table_says() {
+fn every_answer_of_top_leads_to_the_problem_in_the_table() {
     for (name, answer, expected) in rows() {
         let gateway = Gateway::always(answer);
         let app = TestApp::with(&gateway, &[("TOP_MAX_ATTEMPTS", "1"), ("BRIDGE_WORKERS", "1")]);
@@ -174,7 +174,7 @@ fn every_answer_of_top_is_told_as_the_table_says() {
 }
 
 #[test]
-fn tops_own_words_are_passed_on_where_they_help() {
+fn tops_messages_are_passed_on_only_if_they_help() {
     let said = r#""code":50,"msg":"Remote service error","sub_code":"isv.invalid-parameter:result","sub_msg":"&lt;非法参数&gt; 87654321 10.1.2.3","request_id":"r1""#;
     let reply = TestApp::start(&Gateway::always(Move::error(said))).push_good();
     assert_eq!(
@@ -207,7 +207,7 @@ fn tops_own_words_are_passed_on_where_they_help() {
 }
 
 #[test]
-fn a_ban_is_told_by_its_length() {
+fn the_wait_in_a_ban_is_its_length_up_to_a_minute() {
     let said = r#""code":7,"sub_code":"accesscontrol.limited-by-api-access-count","sub_msg":"This ban will last for 71 more seconds""#;
     let reply = TestApp::start(&Gateway::always(Move::error(said))).push_good();
     assert_eq!(reply.header("retry-after"), Some("60"), "a ban can be lifted early");

@@ -1,4 +1,4 @@
-//! Bans: what TOP says once holds for every worker.
+//! Bans: an announcement of TOP applies to every worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
@@ -13,7 +13,7 @@ fn ban(seconds: u64) -> Move {
     ))
 }
 
-/// What `/metrics` says of one gauge.
+/// The value of a gauge in `/metrics`.
 pub(crate) fn gauge(app: &TestApp, name: &str) -> i64 {
     let page = app.get("GET", "/metrics").text();
     let line = page.lines().find_map(|line| line.strip_prefix(name)).expect("the gauge");
@@ -25,7 +25,7 @@ fn a_ban_holds_for_every_worker_without_calling_top() {
     let gateway = Gateway::always(ban(50));
     let app = TestApp::with(&gateway, &[("BRIDGE_WORKERS", "2")]);
     assert_eq!(app.push_good().problem("top_rate_limited")["attempts"], 1);
-    // Connections are spread over the workers.
+    // Connections are distributed over the workers.
     for _ in 0..20 {
         let reply = app.push_good();
         let body = reply.problem("top_rate_limited");
@@ -38,7 +38,7 @@ fn a_ban_holds_for_every_worker_without_calling_top() {
 }
 
 #[test]
-fn a_retry_that_meets_a_ban_says_so_and_nothing_of_the_call_before() {
+fn a_retry_during_a_ban_reports_only_the_ban() {
     const JSON: [(&str, &str); 1] = [("Content-Type", "application/json")];
     let banned = Arc::new(AtomicBool::new(false));
     let gateway = Gateway::start({
@@ -89,7 +89,7 @@ fn a_ban_ends_by_itself() {
 }
 
 #[test]
-fn throttling_without_a_number_is_no_ban() {
+fn throttling_without_a_number_is_not_a_ban() {
     let gateway = Gateway::always(Move::error(r#""code":7"#));
     let app = TestApp::start(&gateway);
     for _ in 0..3 {
@@ -123,7 +123,7 @@ fn a_caller_is_never_asked_to_wait_for_more_than_a_minute() {
 }
 
 #[test]
-fn the_longest_of_the_bans_that_calls_under_way_are_told_counts() {
+fn of_concurrent_bans_the_longest_counts() {
     for (one, other) in [(40, 20), (20, 40)] {
         let both = Arc::new(Barrier::new(2));
         let gateway = Gateway::start(move |number, _| {

@@ -1,4 +1,4 @@
-//! TOP's clock and this machine's: when a refused timestamp corrects the clock, and when that is taken back.
+//! TOP's clock and this machine's: when a refused timestamp corrects the clock, and when the correction is reverted.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::bans::gauge;
 use super::support::{BODY, Call, Gateway, Move, TestApp};
 
-/// Code 31, under a `Date` header so many seconds from the right time.
+/// Code 31 with a `Date` header that is this many seconds from the right time.
 fn wrong_time(ahead: i64) -> Move {
     let now = SystemTime::now();
     let apart = Duration::from_secs(ahead.unsigned_abs());
@@ -19,12 +19,12 @@ fn wrong_time(ahead: i64) -> Move {
     )
 }
 
-/// Code 31 without a `Date`.
+/// Code 31 without a `Date` header.
 fn wrong_time_without_date() -> Move {
     Move::error(r#""code":31,"msg":"Invalid timestamp""#)
 }
 
-/// Accepts what is stamped within TOP's ten minutes of the right time, and refuses everything else without a `Date`.
+/// Accepts timestamps within TOP's ten minutes of the right time, and refuses all others without a `Date` header.
 fn judge(call: &Call) -> Move {
     let now = jiff::Timestamp::now().as_second();
     if stamp(call).abs_diff(now) <= 600 { Move::accepted() } else { wrong_time_without_date() }
@@ -59,7 +59,7 @@ fn a_wrong_clock_is_corrected_once_and_stays_corrected() {
 }
 
 #[test]
-fn a_clock_that_is_refused_again_is_not_tried_a_third_time() {
+fn a_corrected_clock_that_is_refused_gets_no_third_attempt() {
     let gateway = Gateway::start(|number, _| wrong_time(if number % 2 == 0 { -3_600 } else { 3_600 }));
     let reply = TestApp::start(&gateway).push_good();
     let body = reply.problem("top_access_denied");
@@ -68,7 +68,7 @@ fn a_clock_that_is_refused_again_is_not_tried_a_third_time() {
 }
 
 #[test]
-fn a_missing_near_or_lying_date_corrects_nothing() {
+fn a_missing_near_or_implausible_date_corrects_nothing() {
     let dateless = Move::error(r#""code":31"#);
     for (name, refusal) in [
         ("no date", dateless),
@@ -99,10 +99,11 @@ fn a_missing_near_or_lying_date_corrects_nothing() {
 }
 
 #[test]
-fn one_wrong_date_is_no_outage() {
+fn one_wrong_date_is_not_an_outage() {
     const HOURS: i64 = 8 * 3600;
     for ahead in [HOURS, -HOURS, 300, -86_000] {
-        // The first try is refused with the wrong Date, the second by the wrong timestamp, or it is, too, with a Date.
+        // The first attempt is refused with the wrong `Date`. The second is refused for its timestamp, with or without
+        // a `Date`.
         for second_has_date in [false, true] {
             let gateway = Gateway::start(move |number, call| match number {
                 0 => wrong_time(ahead),
@@ -113,7 +114,7 @@ fn one_wrong_date_is_no_outage() {
             let app = TestApp::start(&gateway);
             let refused = app.push_good().problem("top_access_denied");
             assert_eq!((&refused["outcome"], &refused["attempts"]), (&"not_executed".into(), &2.into()));
-            assert_eq!(skew(&app), 0, "{ahead}: the clock of before is back");
+            assert_eq!(skew(&app), 0, "{ahead}: the previous clock is back");
             let next = app.push_good();
             assert_eq!((next.status, &next.json()["attempts"]), (200, &1.into()), "{ahead}");
             gateway.calls().iter().for_each(Call::assert_signed);
@@ -122,7 +123,7 @@ fn one_wrong_date_is_no_outage() {
 }
 
 #[test]
-fn one_wrong_date_is_no_outage_where_there_is_no_second_try() {
+fn one_wrong_date_is_not_an_outage_without_a_second_attempt() {
     let gateway = Gateway::start(|number, call| if number == 0 { wrong_time(28_800) } else { judge(call) });
     let app = TestApp::with(&gateway, &[("TOP_MAX_ATTEMPTS", "1")]);
     assert_eq!(app.push_good().problem("top_access_denied")["attempts"], 1);
@@ -132,13 +133,13 @@ fn one_wrong_date_is_no_outage_where_there_is_no_second_try() {
 }
 
 #[test]
-fn pushes_that_are_refused_at_once_leave_no_wrong_clock_behind() {
+fn concurrent_refusals_leave_no_wrong_clock() {
     const AT_ONCE: usize = 8;
     let barrier = Barrier::new(AT_ONCE);
     let gateway = Gateway::start(move |number, call| {
         if number < AT_ONCE {
             barrier.wait();
-            // Each a second later, as answers are that come one after the other.
+            // Each is a second later, like answers that arrive one after the other.
             return wrong_time(28_800 + i64::try_from(number).unwrap());
         }
         judge(call)
@@ -148,7 +149,7 @@ fn pushes_that_are_refused_at_once_leave_no_wrong_clock_behind() {
         let pushes: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| app.push_good())).collect();
         for push in pushes {
             let reply = push.join().unwrap();
-            // A second try may be stamped when another push has put the clock right again.
+            // A second attempt may be stamped after another push has corrected the clock.
             assert!(reply.status == 200 || reply.problem("top_access_denied")["attempts"] == 2);
         }
     });
@@ -157,10 +158,10 @@ fn pushes_that_are_refused_at_once_leave_no_wrong_clock_behind() {
 }
 
 #[test]
-fn what_a_call_has_confirmed_is_the_clock_of_before() {
+fn a_failed_correction_reverts_to_the_confirmed_clock() {
     let gateway = Gateway::start(|number, _| match number {
         0 => wrong_time(1_200),
-        // The same clock, refused once more: first under a wrong Date, then with none.
+        // The same clock is refused again: first with a wrong `Date`, then without one.
         2 => wrong_time(28_800),
         3 | 5 => wrong_time_without_date(),
         _ => Move::accepted(),

@@ -1,4 +1,4 @@
-//! TOP's codes, sub-codes and numbers: what each means, however it is written.
+//! TOP's codes, sub-codes and numbers: their meaning in any notation.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -14,7 +14,7 @@ const SYSTEM: &str = "top_system_error";
 const REJECTED: &str = "top_rejected";
 const UNAVAILABLE: &str = "top_unavailable";
 
-/// The problem that a code without a sub-code is.
+/// The problem for a code without a sub-code.
 fn of_code(code: i32) -> &'static str {
     match code {
         4..=8 => LIMITED,
@@ -25,7 +25,7 @@ fn of_code(code: i32) -> &'static str {
     }
 }
 
-/// A bridge that calls TOP once a push.
+/// A bridge that makes one call per push.
 fn scene() -> Scene {
     Scene::start(&[("TOP_MAX_ATTEMPTS", "1")])
 }
@@ -35,7 +35,7 @@ fn code(reply: &Reply) -> String {
 }
 
 #[test]
-fn every_code_is_what_the_table_says_however_it_is_written() {
+fn every_code_has_its_meaning_in_any_notation() {
     let scene = scene();
     for number in (-2..=130).chain([999, 10_000, i32::MAX, i32::MIN]) {
         for written in
@@ -48,7 +48,7 @@ fn every_code_is_what_the_table_says_however_it_is_written() {
     }
 }
 
-/// Sub-codes that decide by themselves, beside any code that passes a back end's answer on.
+/// Sub-codes that decide alone, next to any code that forwards a back end's answer.
 #[rustfmt::skip]
 const SUB_CODES: &[(&str, &[&str])] = &[
     (LIMITED, &["accesscontrol.limited-by-api-access-count", "accesscontrol.limited-by-app-access-count",
@@ -71,7 +71,7 @@ const SUB_CODES: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn every_sub_code_is_what_the_table_says_with_and_without_its_suffix() {
+fn every_sub_code_has_its_meaning_with_and_without_suffix() {
     let scene = scene();
     for (expected, sub_codes) in SUB_CODES {
         for sub_code in *sub_codes {
@@ -90,7 +90,7 @@ fn every_sub_code_is_what_the_table_says_with_and_without_its_suffix() {
 }
 
 #[test]
-fn the_first_row_that_matches_wins_be_it_by_code_or_by_sub_code() {
+fn the_first_row_that_matches_code_or_sub_code_wins() {
     let scene = scene();
     for (code_number, sub_code, expected) in [
         (7, "isp.remote-service-timeout", LIMITED),
@@ -115,7 +115,7 @@ fn the_first_row_that_matches_wins_be_it_by_code_or_by_sub_code() {
 }
 
 #[test]
-fn a_code_of_the_back_end_is_explained_by_tops_words() {
+fn a_code_of_the_back_end_is_explained_by_tops_message() {
     let mut scene = LoggedScene::start(&[]);
     for number in [15, 50] {
         for (sub_code, shown) in [
@@ -142,7 +142,7 @@ fn a_code_of_the_back_end_is_explained_by_tops_words() {
             );
         }
     }
-    // Nothing else explains why a push is in doubt, and what is said is not for callers.
+    // Nothing else explains why a push is in doubt, and the text is not for callers.
     for members in
         [r#""code":10,"sub_code":"2401","sub_msg":"x""#, r#""code":15,"sub_code":"","sub_msg":"x""#]
     {
@@ -173,7 +173,7 @@ fn a_code_that_is_a_word_is_shown_and_logged() {
 }
 
 #[test]
-fn nothing_but_a_refused_connection_is_called_again() {
+fn only_a_refused_connection_is_called_again() {
     let scene = Scene::start(&[]);
     for (expected, sub_codes) in SUB_CODES {
         for sub_code in *sub_codes {
@@ -185,13 +185,13 @@ fn nothing_but_a_refused_connection_is_called_again() {
     }
 }
 
-/// A success root that says no, with this `state_code`.
+/// A success root with `is_success` false and this `state_code`.
 fn refused_with(state_code: &str) -> Move {
     Move::success(&format!(r#""is_success":false,"result":false,"state_code":{state_code}"#))
 }
 
 #[test]
-fn a_state_code_is_a_failure_of_the_back_end_by_its_number_or_its_words() {
+fn a_state_code_reports_a_system_error_by_number_or_word() {
     let scene = scene();
     for (state_code, expected) in [
         ("500000", SYSTEM),
@@ -223,7 +223,7 @@ fn a_state_code_is_a_failure_of_the_back_end_by_its_number_or_its_words() {
         let (reply, calls) = scene.told(refused_with(state_code));
         assert_eq!((state_code, code(&reply).as_str(), calls), (state_code, expected, 1));
     }
-    // Where the call worked, the booleans decide alone.
+    // If the call succeeded, only the booleans decide.
     let no = r#""is_success":true,"result":false,"state_code":"500000","extra_err_msg":"系统错误""#;
     assert_eq!(scene.told(Move::success(no)).0.problem(REJECTED)["top"]["sub_msg"], "系统错误");
     let yes = r#""is_success":true,"result":true,"state_code":"500000","extra_err_msg":"系统错误""#;
@@ -235,7 +235,7 @@ fn runner() -> TestRunner {
 }
 
 #[test]
-fn a_number_is_the_same_number_in_every_spelling() {
+fn a_number_has_the_same_meaning_in_any_notation() {
     let scene = scene();
     let numbers = (1..10_u8, "[0-9]{0,12}", 0..4_usize, 0..6_usize, any::<bool>());
     let run = runner().run(&numbers, |(first, rest, zeros, spelling, quoted)| {

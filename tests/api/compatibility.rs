@@ -1,5 +1,5 @@
-//! What a client of the last release relies on is still there. The document of that release is kept under
-//! `openapi/releases`; a new one is put beside it when a version is released.
+//! The document is compatible with the last release, whose document is stored under `openapi/releases`. Each release
+//! adds its document there.
 
 use std::collections::BTreeSet;
 
@@ -7,28 +7,28 @@ use serde_json::{Map, Value};
 
 use super::documents::file;
 
-/// What is known to differ, and why nobody is broken by it.
+/// The known differences, and why they break no client.
 const KNOWN: [(&str, &str); 1] = [(
     ": the pattern is another; is what was accepted still accepted?",
-    "a text that shows as nothing was accepted by mistake, and TOP has no use for it",
+    "an invisible text was accepted by mistake, and TOP has no use for it",
 )];
 
-/// The last release.
+/// The document of the last release.
 const RELEASED: &str = "openapi/releases/0.1.0.json";
 
-/// Two documents, and what was found to break a client.
+/// Two documents, and the differences that break a client.
 struct Comparison {
     before: Value,
     after: Value,
     breaks: Vec<String>,
 }
 
-/// Which way a schema's values go.
+/// The direction of a schema's values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
-    /// From the client: what it sends must still be accepted.
+    /// From the client: values that it sends must still be accepted.
     Sent,
-    /// To the client: what it reads must still be there.
+    /// To the client: values that it reads must still be present.
     Read,
 }
 
@@ -46,7 +46,7 @@ fn texts(value: &Value) -> BTreeSet<String> {
     }
 }
 
-/// What a reference leads to, as often as there is one.
+/// Follows references to the value.
 fn resolved<'a>(document: &'a Value, mut value: &'a Value) -> &'a Value {
     while let Some(reference) = value.get("$ref").and_then(Value::as_str) {
         value = document.pointer(reference.trim_start_matches('#')).expect("what it refers to");
@@ -150,7 +150,7 @@ impl Comparison {
         }
     }
 
-    /// What is sent may not be bounded more narrowly.
+    /// The bounds of values that are sent must not become narrower.
     fn bounds(
         &mut self,
         place: &str,
@@ -181,7 +181,7 @@ fn document(path: &str) -> Value {
 }
 
 #[test]
-fn a_client_of_the_last_release_is_served_as_before() {
+fn the_document_is_compatible_with_the_last_release() {
     let mut breaks = Comparison::of(document(RELEASED), document("openapi/openapi.json"));
     for (end, reason) in KNOWN {
         let before = breaks.len();
@@ -192,7 +192,7 @@ fn a_client_of_the_last_release_is_served_as_before() {
 }
 
 #[test]
-fn what_would_break_a_client_is_found() {
+fn incompatible_changes_are_found() {
     let push = "/paths/~1mediations~1{case_id}~1result/post";
     let whole = document("openapi/openapi.json");
     let with = |pointer: &str, value: Value| {

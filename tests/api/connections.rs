@@ -1,4 +1,4 @@
-//! Connections to TOP: used again, left when they end, and never a place where answers are mixed up.
+//! Connections to TOP: they are reused, closed at their end, and never mix up answers.
 
 use std::io::{BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,13 +13,13 @@ use super::support::{ACCEPTED, BODY, Gateway, Move, TestApp};
 
 /// What a gateway writes for one request.
 enum Turn {
-    /// These bytes, and goes on.
+    /// These bytes; the connection stays open.
     Write(Vec<u8>),
-    /// These bytes, and closes.
+    /// These bytes; then the connection is closed.
     WriteAndClose(Vec<u8>),
 }
 
-/// A gateway that asks `turn` what to do with each request, by the number of its connection.
+/// A gateway that calls `turn` with the number of the connection for each request.
 fn gateway(turn: impl Fn(usize) -> Turn + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/router/rest", listener.local_addr().unwrap());
@@ -85,7 +85,7 @@ fn every_call_has_the_head_that_a_gateway_needs() {
 }
 
 #[test]
-fn one_connection_serves_push_after_push() {
+fn one_connection_serves_several_pushes() {
     let (url, made) = gateway(|_| Turn::Write(accepted()));
     let app = bridge(&url);
     (0..50).for_each(|_| assert_accepted_at_once(&app));
@@ -93,7 +93,7 @@ fn one_connection_serves_push_after_push() {
 }
 
 #[test]
-fn a_connection_that_says_it_ends_is_not_used_again() {
+fn a_connection_that_announces_its_end_is_not_reused() {
     for (name, answer) in [
         (
             "Connection: close",
@@ -110,7 +110,7 @@ fn a_connection_that_says_it_ends_is_not_used_again() {
 }
 
 #[test]
-fn what_comes_behind_an_answer_is_no_answer_to_the_next_push() {
+fn bytes_after_an_answer_do_not_answer_the_next_push() {
     let (url, made) = gateway(|_| Turn::Write([accepted(), rejected()].concat()));
     let app = bridge(&url);
     (0..10).for_each(|_| assert_accepted_at_once(&app));
@@ -118,7 +118,7 @@ fn what_comes_behind_an_answer_is_no_answer_to_the_next_push() {
 }
 
 #[test]
-fn what_happens_to_an_idle_connection_is_seen_before_the_next_push() {
+fn an_event_on_an_idle_connection_is_noticed_before_the_next_push() {
     let closing: fn(&TcpStream) = |socket| socket.shutdown(Shutdown::Both).unwrap();
     let talking: fn(&TcpStream) = |mut socket| socket.write_all(&rejected()).unwrap();
     for (name, disturb) in [("closed by the gateway", closing), ("an answer to nothing", talking)] {
@@ -151,7 +151,7 @@ fn what_happens_to_an_idle_connection_is_seen_before_the_next_push() {
 }
 
 #[test]
-fn a_connection_that_nobody_needs_is_closed() {
+fn an_idle_connection_is_closed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/router/rest", listener.local_addr().unwrap());
     let (tell, closed) = channel();
@@ -171,7 +171,7 @@ fn a_connection_that_nobody_needs_is_closed() {
 }
 
 #[test]
-fn an_answer_that_comes_after_the_deadline_goes_nowhere() {
+fn an_answer_after_the_deadline_is_discarded() {
     let (second_came, wait) = channel();
     let wait = Mutex::new(wait);
     let (url, made) = gateway(move |connection| {
@@ -189,7 +189,7 @@ fn an_answer_that_comes_after_the_deadline_goes_nowhere() {
 }
 
 #[test]
-fn pushes_at_once_get_their_own_answers() {
+fn concurrent_pushes_get_their_own_answers() {
     const CALLERS: usize = 24;
     const EACH: usize = 20;
     let gateway = Gateway::start(|_, call| {

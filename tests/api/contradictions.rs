@@ -1,4 +1,4 @@
-//! Answers of TOP that contradict themselves: none of them is believed, whichever half is the better news.
+//! Answers of TOP that contradict themselves: each of them leads to an unknown outcome.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -12,7 +12,7 @@ fn with_status(status: u16, body: &str) -> Move {
     Move::Answer(status, Vec::new(), body.as_bytes().to_vec())
 }
 
-/// Fails unless the push is told to be in doubt after one call.
+/// Fails unless the outcome of the push is unknown after one call.
 fn assert_doubted(scene: &Scene, name: &str, answer: Move) {
     let (reply, calls) = scene.told(answer);
     let body = reply.problem("top_bad_response");
@@ -25,7 +25,7 @@ fn assert_doubted(scene: &Scene, name: &str, answer: Move) {
 }
 
 #[test]
-fn a_member_of_the_root_twice_is_a_doubt() {
+fn a_repeated_member_of_the_root_is_a_contradiction() {
     let scene = Scene::start(&[]);
     for (name, members) in [
         ("no, then yes", r#""is_success":false,"result":true,"is_success":true"#),
@@ -60,7 +60,7 @@ fn a_member_of_the_root_twice_is_a_doubt() {
 }
 
 #[test]
-fn both_roots_or_one_twice_are_a_doubt() {
+fn both_roots_or_a_repeated_root_are_a_contradiction() {
     let scene = Scene::start(&[]);
     let no = r#"{"code":7}"#;
     for (name, body) in [
@@ -85,7 +85,7 @@ fn both_roots_or_one_twice_are_a_doubt() {
 }
 
 #[test]
-fn what_only_looks_like_a_contradiction_is_read() {
+fn an_apparent_contradiction_is_accepted() {
     let scene = Scene::start(&[]);
     for (name, body) in [
         ("a root that is null", format!(r#"{{"error_response":null,"{SUCCESS}":{YES}}}"#)),
@@ -103,7 +103,7 @@ fn what_only_looks_like_a_contradiction_is_read() {
     reply.problem("top_rejected");
 }
 
-/// Members with names that may repeat, and values that say this and that.
+/// Members with names that may repeat and different values.
 fn members() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
     let name =
         prop::sample::select(vec!["is_success", "result", "code", "sub_code", "state_code", "request_id"]);
@@ -122,7 +122,7 @@ fn repeats(names: &[&str]) -> bool {
 }
 
 #[test]
-fn an_answer_is_doubted_exactly_where_it_repeats_a_member_or_has_both_roots() {
+fn an_answer_is_a_contradiction_only_if_it_repeats_a_member_or_has_both_roots() {
     let scene = Scene::start(&[("TOP_MAX_ATTEMPTS", "1")]);
     let tops = prop::collection::vec(prop::sample::select(vec![SUCCESS, "error_response", "x"]), 1..4);
     let answers = tops.prop_flat_map(|tops| {

@@ -1,7 +1,7 @@
-//! The documents tell the truth: OpenAPI as committed, and the guides' tables as in the code, in both languages.
+//! The documents are up to date: OpenAPI as committed, and the tables of the guides as in the code, in both languages.
 //!
-//! What only people can write, such as the meaning of a variable in Chinese, is free; every name, number and word that the
-//! code knows is compared, row by row.
+//! Texts that only people can write, such as the meaning of a variable in Chinese, are not checked. Every name, number
+//! and word from the code is compared, row by row.
 
 use std::path::Path;
 
@@ -43,8 +43,8 @@ pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// Fails unless the table of `path` that begins with the first of `expected` has exactly these rows, in this order. A row
-/// may go on with cells that the code does not know; none is empty.
+/// Fails unless the table of `path` that starts with the first of `expected` has exactly these rows in this order. A
+/// row may have further cells; none is empty.
 pub(crate) fn assert_table(path: &str, expected: &[Row]) {
     let table = Page::read(path).table(&expected[0][0]);
     for (row, expected) in table.iter().zip(expected) {
@@ -78,7 +78,7 @@ fn words(list: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_committed_openapi_document_is_the_one_that_is_served() {
+fn the_committed_openapi_document_equals_the_served_one() {
     let app = TestApp::accepting(&[]);
     let served = app.get("GET", "/openapi.json");
     assert_eq!(served.header("content-type"), Some("application/json"));
@@ -112,7 +112,7 @@ fn the_document_describes_every_problem_by_a_real_example() {
 }
 
 #[test]
-fn the_examples_of_the_document_are_accepted_as_they_stand() {
+fn the_examples_of_the_document_are_accepted() {
     let document: Value = serde_json::from_str(&file("openapi/openapi.json")).unwrap();
     let body = &document["paths"]["/mediations/{case_id}/result"]["post"]["requestBody"];
     let examples = body["content"]["application/json"]["examples"].as_object().unwrap();
@@ -129,7 +129,7 @@ fn the_examples_of_the_document_are_accepted_as_they_stand() {
 fn the_guides_list_every_problem() {
     for language in Language::iter() {
         let row = |problem: &Code| {
-            let (entry, words) = (problem.entry(), Explanation::of(*problem, language));
+            let (entry, words) = (problem.entry(), Explanation::new(*problem, language));
             let actor = match (language, entry.actor) {
                 (Language::English, actor) => actor.into(),
                 (Language::Chinese, Actor::Caller) => "调用方",
@@ -163,7 +163,7 @@ fn the_guides_list_every_member_of_a_push() {
             let target = member["$ref"].as_str().and_then(|path| path.rsplit('/').next()).map(schema);
             let rule = target.as_ref().unwrap_or(member);
             let characters = format!("{}–{}", rule["minLength"], rule["maxLength"]);
-            // The lengths of its three spellings help nobody.
+            // The lengths of its three spellings are not useful.
             let characters = if name == "completed_time" { "–".to_owned() } else { characters };
             let required = yes_or_no(required.contains(name), language).to_owned();
             vec![code(name), required, characters]
@@ -178,7 +178,7 @@ fn the_guides_list_every_header_of_a_push() {
     let push = document()["paths"]["/mediations/{case_id}/result"]["post"]["parameters"].clone();
     let headers = push.as_array().unwrap().iter().filter(|parameter| parameter["in"] == "header");
     let headers: Vec<&str> = headers.map(|parameter| parameter["name"].as_str().unwrap()).collect();
-    // The document has no parameters of these names: OpenAPI says them in other ways.
+    // The document has no parameters with these names: OpenAPI describes them in other ways.
     let names = [&["Authorization", "Content-Type"], &headers[..], &["Accept-Language"]].concat();
     let expected: Vec<Row> = names.into_iter().map(|name| vec![code(name)]).collect();
     for language in Language::iter() {

@@ -1,8 +1,8 @@
-//! A refusal after a doubt: the earlier try may be the one that was executed, and callers are told so.
+//! A refusal after an unknown outcome: the earlier try may be the one that was executed, and the answer says so.
 
 use super::support::{ACCEPTED, BODY, Gateway, Move, Reply, TestApp};
 
-/// What a refusal says where an earlier try may have been executed.
+/// The text of a refusal if an earlier try may have been executed.
 const DOUBT: &str = "An earlier push with this Idempotency-Key may have been executed";
 
 fn duplicate() -> Move {
@@ -18,18 +18,18 @@ fn push(app: &TestApp, key: &str) -> Reply {
     app.push_with("1", &headers, BODY.as_bytes())
 }
 
-/// Whether a refusal tells of a doubt, in its member and in its words.
+/// Fails unless a refusal reports `doubt` in its member and in its text.
 fn assert_doubt(name: &str, refusal: &Reply, doubt: bool) {
     let body = refusal.problem("top_rejected");
     assert_eq!((name, refusal.status, &body["outcome"]), (name, 422, &"rejected".into()));
     assert_eq!((name, body.get("prior_outcome").is_some()), (name, doubt), "{body}");
     let detail = body["detail"].as_str().unwrap();
     assert_eq!((name, detail.contains(DOUBT)), (name, doubt), "{detail}");
-    assert!(detail.starts_with("TOP decided on the push and said no"), "{name}: {detail}");
+    assert!(detail.starts_with("TOP decided on the push and refused it"), "{name}: {detail}");
 }
 
 #[test]
-fn a_refusal_after_a_doubt_says_that_the_earlier_try_may_have_been_executed() {
+fn a_refusal_after_an_unknown_outcome_reports_the_doubt() {
     let words = |status, body: &str| Move::Answer(status, Vec::new(), body.into());
     let doubts = [
         ("a timeout", Move::error(r#""code":15,"sub_code":"isp.remote-service-timeout""#)),
@@ -58,7 +58,7 @@ fn a_refusal_after_a_doubt_says_that_the_earlier_try_may_have_been_executed() {
 }
 
 #[test]
-fn a_refusal_after_what_was_not_executed_is_plain() {
+fn a_refusal_after_not_executed_reports_no_doubt() {
     for proof in [
         Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#),
         Move::error(r#""code":7"#),

@@ -1,4 +1,4 @@
-//! Idempotency-Keys while Redis changes hands under load: behind a stable address, with Sentinels, in a cluster.
+//! Idempotency-Keys while the primary of Redis changes under load: with a stable address, with Sentinels, in a cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use super::support::redis_load::{
 };
 use super::support::redis_sentinel::Watched;
 
-/// How long the gateway takes for a push.
+/// The time that the gateway takes for a push.
 const DELAY: Duration = Duration::from_millis(20);
 /// How long nobody may be served, at most. It is seconds, which are printed; without new connections it would be until the
 /// bridge is restarted.
-const LONGEST_OUTAGE: Duration = Duration::from_secs(30);
+const MAX_OUTAGE: Duration = Duration::from_secs(30);
 /// A push whose key the store refuses is answered within this time, which a busy machine reaches as well. It is below the
 /// deadline of a push.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A bridge with keys in Redis at `url`.
 fn serve(ledger: &Ledger, url: &str) -> Program {
@@ -27,16 +27,17 @@ fn serve(ledger: &Ledger, url: &str) -> Program {
     Program::serve(&ledger.gateway.url(), &store)
 }
 
-/// What every change of hands must keep; prints and returns its figures. Afterwards each case is pushed once more.
-fn changed_hands(scenario: &str, bridge: &mut Program, told: &[Told], ledger: &Ledger) -> Figures {
+/// Checks the rules that hold for every fail-over; prints and returns its figures. Afterwards each case is pushed once
+/// more.
+fn check_failover(scenario: &str, bridge: &mut Program, told: &[Told], ledger: &Ledger) -> Figures {
     let figures = judge(told, ledger);
     println!("{scenario}: {figures:?}");
     assert!(bridge.is_running(), "the bridge ended: {:#?}", bridge.lines());
     let known = |code: &String| [ACCEPTED, REFUSED, IN_FLIGHT].contains(&code.as_str());
     assert!(figures.codes.keys().all(known), "{figures:?}");
-    // A refusal comes in time, and so does the answer to a push whose outcome is not recorded.
+    // A refusal arrives in time, and so does the answer to a push whose outcome is not recorded.
     for told in told {
-        assert!(told.took < ANSWERED_WITHIN, "{told:?}");
+        assert!(told.took < ANSWER_TIMEOUT, "{told:?}");
     }
     let again = repeated(bridge.address(), told);
     let replayed = again.iter().filter(|told| told.replayed).count();
@@ -45,7 +46,7 @@ fn changed_hands(scenario: &str, bridge: &mut Program, told: &[Told], ledger: &L
     Figures { outage: figures.outage, ..after }
 }
 
-/// Stops the bridge; the cases whose outcome it did not record before it answered.
+/// Stops the bridge and returns the cases whose outcome it did not record before it answered.
 fn unrecorded(bridge: Program) -> BTreeSet<String> {
     bridge.signal("TERM");
     let (status, lines) = bridge.ended();
@@ -69,13 +70,13 @@ fn explain(figures: &Figures, kept: &BTreeMap<String, bool>) {
     println!("    executed twice: {lost} that the replica had not got, {doubted} in doubt, and told so");
 }
 
-/// Waits for a while of service.
+/// Waits until some pushes are accepted.
 fn served(watch: &Watch) {
     watch.wait_for(200, ACCEPTED);
 }
 
 #[test]
-fn a_stable_address_may_change_hands() {
+fn a_stable_address_may_lead_to_another_primary() {
     let _turn = turn();
     let (Some(first), Some(second)) = (RedisServer::start(), RedisServer::start()) else { return };
     second.follow(&first);
@@ -84,16 +85,16 @@ fn a_stable_address_may_change_hands() {
     let mut bridge = serve(&ledger, &format!("redis://{}/3", address.address()));
     let told = under_load(bridge.address(), 8, 1, |watch| {
         served(watch);
-        // Connections to the old primary stay.
+        // Connections to the old primary stay open.
         address.lead_to(second.port());
         first.hand_over();
         served(watch);
     });
-    let figures = changed_hands("a stable address", &mut bridge, &told, &ledger);
-    assert!(figures.outage < LONGEST_OUTAGE, "{figures:?}");
+    let figures = check_failover("a stable address", &mut bridge, &told, &ledger);
+    assert!(figures.outage < MAX_OUTAGE, "{figures:?}");
     assert_eq!((figures.twice.len(), figures.in_doubt), (0, 0), "{figures:?}");
 
-    // For a while it leads to a replica.
+    // For a while the address leads to a replica.
     let mut led = Instant::now();
     let told = under_load(bridge.address(), 8, 1, |watch| {
         served(watch);
@@ -103,15 +104,15 @@ fn a_stable_address_may_change_hands() {
         led = Instant::now();
         served(watch);
     });
-    let figures = changed_hands("an address that changes late", &mut bridge, &told, &ledger);
+    let figures = check_failover("an address that changes late", &mut bridge, &told, &ledger);
     let after = told.iter().find(|told| told.arrived > led && told.code == ACCEPTED).unwrap();
     println!("    served {:?} after it led to the primary", after.arrived - led);
-    assert!(after.arrived < led + LONGEST_OUTAGE, "{after:?}");
+    assert!(after.arrived < led + MAX_OUTAGE, "{after:?}");
     assert_eq!((figures.twice.len(), figures.in_doubt), (0, 0), "{figures:?}");
 }
 
 #[test]
-fn a_server_that_is_loading_is_waited_for() {
+fn a_loading_server_is_used_once_it_is_ready() {
     let _turn = turn();
     let Some(mut redis) = RedisServer::start() else { return };
     let filler = "for key = 1, 300 do redis.call('SET', 'filler:' .. key, string.rep('x', 4096)) end";
@@ -131,8 +132,8 @@ fn a_server_that_is_loading_is_waited_for() {
         kept = redis.slots(3);
         served(watch);
     });
-    let figures = changed_hands("a server that restarts and is loading", &mut bridge, &told, &ledger);
-    assert!(figures.outage < LONGEST_OUTAGE, "{figures:?}");
+    let figures = check_failover("a server that restarts and is loading", &mut bridge, &told, &ledger);
+    assert!(figures.outage < MAX_OUTAGE, "{figures:?}");
     explain(&figures, &kept);
 }
 
@@ -163,23 +164,23 @@ fn sentinels(guarded: bool, hangs: bool) {
         served(watch);
     });
     let scenario = format!("Sentinels, with password: {guarded}, the primary hangs: {hangs}");
-    let figures = changed_hands(&scenario, &mut bridge, &told, &ledger);
-    assert!(figures.outage < LONGEST_OUTAGE, "{figures:?}");
+    let figures = check_failover(&scenario, &mut bridge, &told, &ledger);
+    assert!(figures.outage < MAX_OUTAGE, "{figures:?}");
     explain(&figures, &kept);
     println!("    answered without a record: {}", unrecorded(bridge).len());
 }
 
 #[test]
-fn sentinels_elect_another_primary() {
+fn sentinel_failover_loses_no_outcome() {
     sentinels(false, false);
 }
 
 #[test]
-fn sentinels_with_a_password_replace_a_primary_that_hangs() {
+fn sentinel_failover_replaces_a_hanging_primary() {
     sentinels(true, true);
 }
 
-/// One of three primaries is lost under load of two callers a key, and its replica takes over.
+/// One of three primaries is lost under the load of two callers per key, and its replica takes over.
 fn cluster(hangs: bool) {
     let _turn = turn();
     let Some(mut cluster) = Cluster::start() else { return };
@@ -203,18 +204,18 @@ fn cluster(hangs: bool) {
         kept.extend(node.slots(0));
     }
     let figures =
-        changed_hands(&format!("a cluster, the primary hangs: {hangs}"), &mut bridge, &told, &ledger);
-    assert!(figures.outage < LONGEST_OUTAGE, "{figures:?}");
+        check_failover(&format!("a cluster, the primary hangs: {hangs}"), &mut bridge, &told, &ledger);
+    assert!(figures.outage < MAX_OUTAGE, "{figures:?}");
     explain(&figures, &kept);
     println!("    answered without a record: {}", unrecorded(bridge).len());
 }
 
 #[test]
-fn a_cluster_loses_a_primary() {
+fn cluster_failover_loses_no_outcome() {
     cluster(false);
 }
 
 #[test]
-fn a_cluster_replaces_a_primary_that_hangs() {
+fn cluster_failover_replaces_a_hanging_primary() {
     cluster(true);
 }

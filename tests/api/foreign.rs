@@ -1,4 +1,4 @@
-//! Answers that are not TOP's: callers are told the HTTP status, and the operator reads what came, without a byte of it.
+//! Answers that are not TOP's: callers get the HTTP status, and the log describes the answer without quoting it.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::support::{ACCEPTED, LoggedScene, Move};
 
-/// Stands in every body, and must not be logged.
+/// Part of every body; it must not be logged.
 const CANARY: &str = "canary-in-a-foreign-page";
 
 fn answer(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Move {
@@ -16,7 +16,7 @@ fn answer(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Move {
     Move::Answer(status, head, body.into())
 }
 
-/// A page of so many bytes.
+/// A page with this many bytes.
 fn page(bytes: usize) -> String {
     let (begin, end) = (format!("<!DOCTYPE html><html><h1>{CANARY}</h1>"), "</html>");
     format!("{begin}{}{end}", "x".repeat(bytes - begin.len() - end.len()))
@@ -28,7 +28,7 @@ fn gzip() -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A row: what came, the problem, and what the log says of it.
+/// A row: the answer, the code of the problem, the HTTP status, and the description in the log.
 type Row = (Move, &'static str, u16, String);
 
 #[rustfmt::skip]
@@ -49,11 +49,11 @@ fn rows() -> Vec<Row> {
         (answer(503, "", ""), "top_unavailable", 503, told("HTTP 503, no media type, 0 bytes")),
         (answer(429, "text/plain", CANARY), "top_rate_limited", 429, told("HTTP 429, text/plain, 24 bytes of text")),
         (answer(200, "text/xml", xml.clone()), bad, 200, told(&format!("HTTP 200, text/xml, {} bytes of XML", xml.len()))),
-        (zipped, bad, 200, told(&format!("HTTP 200, application/json in gzip, {} bytes of no UTF-8 text", gzip().len()))),
-        (answer(200, "", gzip()), bad, 200, told(&format!("HTTP 200, no media type, {} bytes of no UTF-8 text", gzip().len()))),
+        (zipped, bad, 200, told(&format!("HTTP 200, application/json in gzip, {} bytes of non-UTF-8 data", gzip().len()))),
+        (answer(200, "", gzip()), bad, 200, told(&format!("HTTP 200, no media type, {} bytes of non-UTF-8 data", gzip().len()))),
         (answer(200, "", ""), bad, 200, told("HTTP 200, no media type, 0 bytes")),
         (answer(204, "", ""), bad, 204, told("HTTP 204, no media type, 0 bytes")),
-        (answer(200, "application/json", "{"), bad, 200, told("HTTP 200, application/json, 1 byte beginning as JSON")),
+        (answer(200, "application/json", "{"), bad, 200, told("HTTP 200, application/json, 1 byte of invalid JSON")),
         (answer(200, "application/json", r#"{"result":true,"is_success":true}"#), bad, 200, told("HTTP 200, application/json, 33 bytes of JSON")),
         (answer(400, &long, "no"), bad, 400, told(&format!("HTTP 400, text/{}, 2 bytes of text", "z".repeat(59)))),
         (answer(400, "<script>", "no"), bad, 400, told("HTTP 400, no media type, 2 bytes of text")),
@@ -64,7 +64,7 @@ fn rows() -> Vec<Row> {
 }
 
 #[test]
-fn the_operator_reads_what_came_and_callers_its_status() {
+fn foreign_answers_are_described_in_the_log_and_callers_get_the_status() {
     let mut scene = LoggedScene::start(&[]);
     for (came, code, status, expected) in rows() {
         let (reply, line) = scene.told(came);
@@ -77,7 +77,7 @@ fn the_operator_reads_what_came_and_callers_its_status() {
 }
 
 #[test]
-fn tops_own_answers_have_no_http_status_and_the_log_says_what_is_wrong_with_them() {
+fn invalid_answers_of_top_have_no_http_status_and_are_described_in_the_log() {
     let mut scene = LoggedScene::start(&[]);
     let lacks = "TOP's answer lacks is_success or result as a boolean";
     let contradicts = "TOP's answer contradicts itself";
@@ -101,7 +101,7 @@ fn tops_own_answers_have_no_http_status_and_the_log_says_what_is_wrong_with_them
 }
 
 #[test]
-fn addresses_are_in_the_log_for_the_whitelist_and_in_no_answer() {
+fn addresses_are_in_the_log_but_in_no_answer() {
     let mut scene = LoggedScene::start(&[]);
     for address in ["10.9.8.7", "2001:db8::a:1", "::ffff:10.9.8.7", "fe80:0:0:0:1:2:3:4"] {
         for shown in [

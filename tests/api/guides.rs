@@ -1,4 +1,4 @@
-//! The guides as a whole: short enough, alike in both languages, and no link that leads nowhere.
+//! The guides: their length, the same structure in both languages, and valid links.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use strum::IntoEnumIterator;
 use super::documents::{callers_guide, operators_guide};
 use super::support::markdown::{Page, Row};
 
-/// What a newcomer reads in a few minutes, in bytes.
+/// The maximum size of the README in bytes: a newcomer reads it in a few minutes.
 const README_MAX: usize = 12_288;
-/// How the path of a page in Chinese ends; the same page in English has the rest of it.
+/// The end of the path of a page in Chinese. The path of the English page is otherwise the same.
 const CHINESE: &str = ".zh-CN.md";
 
 /// Every Markdown file of the repository.
@@ -35,7 +35,7 @@ fn pages() -> Vec<Page> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let pages = pages();
     let mut followed = 0;
     for page in &pages {
@@ -56,7 +56,7 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
-fn the_readme_is_short_and_begins_with_two_commands() {
+fn the_readme_is_short_and_starts_with_two_commands() {
     let readme = Page::read("README.md");
     assert!(
         readme.text.len() <= README_MAX,
@@ -70,7 +70,7 @@ fn the_readme_is_short_and_begins_with_two_commands() {
 }
 
 #[test]
-fn both_languages_of_a_guide_are_built_alike() {
+fn both_languages_of_a_guide_have_the_same_structure() {
     let pages = pages();
     let chinese = |page: &&Page| page.path.to_str().unwrap().ends_with(CHINESE);
     let pairs = pages.iter().filter(chinese).map(|page| {
@@ -87,7 +87,7 @@ fn both_languages_of_a_guide_are_built_alike() {
         let (english, chinese) = (english.tables(), chinese.tables());
         assert_eq!(english.len(), chinese.len(), "{path}: tables");
         for (one, other) in english.iter().zip(&chinese) {
-            // The headings are in words.
+            // The headings are texts in two languages.
             let first = |table: &[Row]| table[1..].iter().map(|row| row[0].clone()).collect::<Vec<_>>();
             assert_eq!(first(one), first(other), "{path}");
             let widths = |table: &[Row]| table.iter().map(Vec::len).collect::<BTreeSet<_>>();
@@ -101,7 +101,7 @@ fn both_languages_of_a_guide_are_built_alike() {
 }
 
 #[test]
-fn every_variable_that_a_guide_names_is_one() {
+fn every_variable_in_a_guide_exists() {
     let name = Regex::new(r"\b(?:TOP|BRIDGE)_[A-Z_]+\b").unwrap();
     let files = VARIABLES.iter().filter_map(|variable| variable.file);
     let known: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).chain(files).collect();
@@ -113,7 +113,7 @@ fn every_variable_that_a_guide_names_is_one() {
 }
 
 #[test]
-fn the_tests_that_the_guides_name_exist() {
+fn the_tests_named_in_the_guides_exist() {
     let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
     for path in Language::iter().map(operators_guide) {
         let risks = Page::read(path).table("API1 Broken Object Level Authorization");
@@ -126,7 +126,7 @@ fn the_tests_that_the_guides_name_exist() {
     }
 }
 
-/// Everything that is compiled, in one.
+/// The text of all source files.
 fn sources(root: &Path) -> String {
     let mut folders: Vec<PathBuf> = vec![root.join("src"), root.join("tests")];
     let mut text = String::new();

@@ -9,7 +9,7 @@ fn with_line(line: &[u8]) -> Move {
 }
 
 #[test]
-fn a_head_field_that_is_no_valid_http_is_skipped() {
+fn an_invalid_header_field_is_skipped() {
     let scene = Scene::start(&[]);
     let lines: [(&str, &[u8]); 14] = [
         ("a control character in a cookie", b"Set-Cookie: session=a\x01b; Path=/"),
@@ -33,9 +33,9 @@ fn a_head_field_that_is_no_valid_http_is_skipped() {
     }
 }
 
-/// RFC 9110 section 5.5 calls these dangerous: an answer that holds them may be two.
+/// RFC 9110 section 5.5 calls these dangerous: different parsers may read different answers.
 #[test]
-fn a_head_that_may_be_two_is_a_doubt() {
+fn an_ambiguous_head_is_a_bad_response() {
     let scene = Scene::start(&[]);
     for (name, line) in [("a zero", &b"X-Note: a\0b"[..]), ("half a line break", b"X-Note: a\rb")] {
         let (reply, calls) = scene.told(with_line(line));
@@ -45,7 +45,7 @@ fn a_head_that_may_be_two_is_a_doubt() {
 }
 
 #[test]
-fn every_call_asks_for_a_plain_answer() {
+fn every_call_requests_an_unencoded_answer() {
     let refuse = Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#);
     let gateway = Gateway::start(move |number, _| if number < 2 { refuse.clone() } else { Move::accepted() });
     let app = TestApp::start(&gateway);

@@ -1,4 +1,4 @@
-//! The manners of the HTTP face: routes, methods, headers, bodies that are too much or too slow.
+//! HTTP: routes, methods, headers, and bodies that are too large or too slow.
 
 use std::io::{BufReader, Read, Write};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ fn app() -> TestApp {
 }
 
 #[test]
-fn every_path_is_answered_by_every_method() {
+fn every_path_answers_every_method() {
     let app = app();
     let push = format!("/mediations/{CASE}/result");
     let allowed = [
@@ -65,7 +65,7 @@ fn every_path_is_answered_by_every_method() {
 }
 
 #[test]
-fn head_is_get_without_the_body() {
+fn head_equals_get_without_the_body() {
     let app = app();
     for path in ["/livez", "/readyz", "/openapi.json", "/swagger-ui/", "/", "/swagger-ui/swagger-ui.css"] {
         let (get, head) = (app.get("GET", path), app.get("HEAD", path));
@@ -75,7 +75,7 @@ fn head_is_get_without_the_body() {
         assert!(head.message.body.is_empty());
     }
     assert_eq!(app.get("GET", "/livez").json(), serde_json::json!({ "status": "ok" }));
-    // Relative, so that a proxy may strip a prefix of the path.
+    // Relative, so that a proxy may strip a path prefix.
     for path in ["/", "/swagger-ui"] {
         assert_eq!(app.get("GET", path).header("location"), Some("swagger-ui/"));
     }
@@ -83,7 +83,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn swagger_ui_comes_packed_to_whoever_can_unpack_it() {
+fn swagger_ui_is_compressed_if_the_client_accepts_gzip() {
     let app = app();
     let file = |accepted: &[(&str, &str)]| app.send("GET", "/swagger-ui/swagger-ui.css", accepted, b"");
     let plain = file(&[]);
@@ -107,7 +107,7 @@ fn swagger_ui_comes_packed_to_whoever_can_unpack_it() {
 }
 
 #[test]
-fn swagger_ui_says_where_pushes_go_and_arms_nothing_before_a_real_gateway() {
+fn swagger_ui_names_the_gateway_and_enables_nothing_for_a_real_one() {
     let script = "/swagger-ui/swagger-initializer.js";
     let simulated = app();
     assert!(simulated.get("GET", "/swagger-ui/").text().contains("class=\"destination simulated\""));
@@ -152,7 +152,7 @@ fn a_request_keeps_its_identifier_or_gets_one() {
 }
 
 #[test]
-fn only_plain_json_is_taken() {
+fn only_plain_json_is_accepted() {
     let app = app();
     for headers in [
         &[][..],
@@ -175,7 +175,7 @@ fn only_plain_json_is_taken() {
 }
 
 #[test]
-fn checks_come_in_their_order() {
+fn checks_run_in_the_documented_order() {
     let app =
         TestApp::accepting(&[("BRIDGE_CALLERS", "wms:token-0123456789abcdef"), ("BRIDGE_MAX_BODY", "100")]);
     let token = ("Authorization", "Bearer token-0123456789abcdef");
@@ -190,7 +190,7 @@ fn checks_come_in_their_order() {
 }
 
 #[test]
-fn callers_are_known_by_their_tokens() {
+fn callers_are_identified_by_their_tokens() {
     let callers = "wms:old-token-0123456789,wms:new-token-0123456789\nerp:erp-token-0123456789\n";
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::with(&gateway, &[("BRIDGE_CALLERS", callers)]);
@@ -211,7 +211,7 @@ fn callers_are_known_by_their_tokens() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_refused_declared_or_not() {
+fn a_body_that_is_too_large_is_refused_with_any_framing() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::with(&gateway, &[("BRIDGE_MAX_BODY", "64")]);
     let path = format!("/mediations/{CASE}/result");
@@ -219,7 +219,7 @@ fn a_body_that_is_too_large_is_refused_declared_or_not() {
     let exact = format!("{:<64}", r#"{"result":"success"}"#);
     assert_eq!(app.push(&exact).status, 200);
     assert_eq!(app.push(&format!("{exact} ")).problem("payload_too_large")["outcome"], "not_executed");
-    // Declared only: the answer comes before the body.
+    // Only declared: the answer comes before the body.
     let reply = app.send_raw(format!("{head}Content-Length: 99999999999999999999999\r\n\r\n").as_bytes());
     assert!(matches!(reply.status, 400 | 413), "{}", reply.status);
     let reply = app.send_raw(format!("{head}Content-Length: 1000000000000\r\n\r\n").as_bytes());
@@ -230,7 +230,7 @@ fn a_body_that_is_too_large_is_refused_declared_or_not() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_a_request_timeout() {
+fn a_missing_body_is_a_request_timeout() {
     let changes = [("BRIDGE_DEADLINE", "300ms"), ("TOP_CONNECT_TIMEOUT", "200ms")];
     let app = TestApp::accepting(&changes);
     let begun = Instant::now();
@@ -245,7 +245,7 @@ fn a_body_that_does_not_come_is_a_request_timeout() {
 }
 
 #[test]
-fn a_request_that_waits_to_be_asked_is_asked() {
+fn a_request_with_expect_gets_100_continue() {
     let app = app();
     let mut socket = connect(app.address);
     write!(
@@ -278,7 +278,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn an_idle_or_half_sent_head_does_not_hold_the_bridge() {
+fn idle_connections_and_partial_heads_do_not_block_the_bridge() {
     let app = app();
     let mut idle = connect(app.address);
     idle.write_all(b"GET /live").unwrap();
@@ -288,7 +288,7 @@ fn an_idle_or_half_sent_head_does_not_hold_the_bridge() {
 }
 
 #[test]
-fn pages_are_protected_and_nothing_names_the_server() {
+fn pages_have_security_headers_and_no_answer_names_the_server() {
     let app = app();
     let page = app.get("GET", "/swagger-ui/");
     let policy = page.header("content-security-policy").expect("a policy");

@@ -1,4 +1,4 @@
-//! Idempotency-Keys in one bridge: the same table of behaviour against both stores.
+//! Idempotency-Keys in one bridge: the same behaviour with both stores.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -23,7 +23,7 @@ fn with_each_store(test: impl Fn(&[(&str, &str)])) {
     }
 }
 
-/// A bridge with two callers and a deadline of two seconds, that calls TOP once a push.
+/// A bridge with two callers and a deadline of two seconds, which makes one call per push.
 fn app(gateway: &Gateway, store: &[(&str, &str)]) -> TestApp {
     let callers = "alice:alice-token-0123456789,bob:bob-token-0123456789ab";
     let own = [
@@ -39,7 +39,7 @@ fn push(app: &TestApp, caller: (&str, &str), case: &str, key: &str, body: &str) 
     app.push_with(case, &[JSON, caller, ("Idempotency-Key", key)], body.as_bytes())
 }
 
-/// The body of an answer without what differs from answer to answer.
+/// The body of an answer without the parts that differ between answers.
 fn told(reply: &Reply) -> Value {
     let mut body = reply.json();
     body.as_object_mut().unwrap().remove("request_id");
@@ -47,7 +47,7 @@ fn told(reply: &Reply) -> Value {
 }
 
 #[test]
-fn what_top_decided_is_replayed() {
+fn a_decision_of_top_is_replayed() {
     let no = r#""is_success":false,"result":false,"state_code":"CLOSED","extra_err_msg":"调解案件已结案""#;
     with_each_store(|store| {
         for (case, step, status) in [("yes", Move::accepted(), 200), ("no", Move::success(no), 422)] {
@@ -56,7 +56,7 @@ fn what_top_decided_is_replayed() {
             let first = push(&app, ALICE, case, "key", BODY);
             assert_eq!(first.status, status, "{}", first.text());
             assert_eq!(first.header("idempotent-replayed"), None);
-            // Quoted, and the time in another spelling: the same key, the same request.
+            // A quoted key, and the time in another spelling: the same key and the same request.
             let again = BODY.replace("2025-11-16T16:00:00Z", "2025-11-17 00:00:00");
             for (key, body) in [("key", BODY), ("\"key\"", &again)] {
                 let replay = push(&app, ALICE, case, key, body);
@@ -70,7 +70,7 @@ fn what_top_decided_is_replayed() {
 }
 
 #[test]
-fn null_is_as_if_absent_for_a_key_too() {
+fn null_counts_as_absent_when_requests_are_compared() {
     with_each_store(|store| {
         let gateway = Gateway::always(Move::accepted());
         let app = app(&gateway, store);
@@ -106,7 +106,7 @@ fn a_key_belongs_to_caller_case_and_request() {
 }
 
 #[test]
-fn what_was_not_executed_is_forgotten() {
+fn a_push_that_was_not_executed_is_forgotten() {
     with_each_store(|store| {
         let gateway = Gateway::start(|number, _| match number {
             0 => Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#),
@@ -147,7 +147,7 @@ fn a_doubt_stays_until_top_decides() {
 }
 
 #[test]
-fn while_one_runs_others_are_told_so_and_need_no_place() {
+fn a_key_in_flight_is_reported_without_using_a_permit() {
     with_each_store(|store| {
         let gateway = Gateway::start(|number, _| match number {
             0 => Move::accepted(),
@@ -166,7 +166,7 @@ fn while_one_runs_others_are_told_so_and_need_no_place() {
             assert_eq!((&body["outcome"], &body["retryable"]), (&"unknown".into(), &true.into()));
             push(&app, ALICE, "case", "key", r#"{"result":"other"}"#).problem("idempotency_key_reused");
             assert_eq!(push(&app, ALICE, "decided", "key", BODY).header("idempotent-replayed"), Some("true"));
-            // Shed, and so forgotten: the key is free again.
+            // The push was refused as overloaded and so forgotten: the key is free again.
             push(&app, ALICE, "shed", "key", BODY).problem("overloaded");
             assert_eq!(first.join().unwrap().status, 200);
         });
@@ -176,7 +176,7 @@ fn while_one_runs_others_are_told_so_and_need_no_place() {
 }
 
 #[test]
-fn a_push_whose_caller_hung_up_is_recorded() {
+fn a_push_is_recorded_after_its_caller_hung_up() {
     with_each_store(|store| {
         let gateway = Gateway::always(Move::After(Duration::from_millis(300), Box::new(Move::accepted())));
         let app = app(&gateway, store);
@@ -206,7 +206,7 @@ fn a_push_whose_caller_hung_up_is_recorded() {
 }
 
 #[test]
-fn a_bad_key_is_refused_together_with_everything_else() {
+fn an_invalid_key_is_reported_with_all_other_violations() {
     let gateway = Gateway::always(Move::accepted());
     let app = app(&gateway, &[]);
     let long = "k".repeat(256);
@@ -235,7 +235,7 @@ fn a_bad_key_is_refused_together_with_everything_else() {
 }
 
 #[test]
-fn a_bridge_that_keeps_no_keys_refuses_them() {
+fn a_bridge_without_a_key_store_refuses_keys() {
     let app = TestApp::accepting(&[("BRIDGE_IDEMPOTENCY", "off")]);
     let headers = [JSON, ("Idempotency-Key", "key")];
     let error = &app.push_with("case", &headers, BODY.as_bytes()).problem("validation_failed")["errors"][0];

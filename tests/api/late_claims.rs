@@ -1,4 +1,4 @@
-//! Claims of Idempotency-Keys whose answer comes late or never: Redis stalls, is cut off, or says nothing.
+//! Claims of Idempotency-Keys whose answer is late or never arrives: Redis stalls, is cut off, or does not answer.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::support::redis_load::{
 use super::support::{Gateway, Move, Program};
 
 /// A push is refused within this time: 0.8 s, and what a busy machine adds. In a queue of twenty it would be 16 s.
-const REFUSED_WITHIN: Duration = Duration::from_secs(5);
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A bridge before the gateway at `gateway`, with keys in Redis at `redis`.
 fn serve(gateway: &str, redis: &str, changes: &[(&str, &str)]) -> Program {
@@ -21,7 +21,7 @@ fn serve(gateway: &str, redis: &str, changes: &[(&str, &str)]) -> Program {
 }
 
 #[test]
-fn what_a_stall_delayed_is_given_back() {
+fn delayed_claims_are_released() {
     let _turn = turn();
     let Some(redis) = RedisServer::start() else { return };
     let ledger = Ledger::open(Duration::from_millis(20));
@@ -50,7 +50,7 @@ fn what_a_stall_delayed_is_given_back() {
 }
 
 #[test]
-fn a_doubt_of_before_outlives_a_late_claim() {
+fn an_earlier_doubt_outlives_a_late_claim() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::start(|number, _| match number {
         0 => Move::Stall(Vec::new()),
@@ -74,7 +74,7 @@ fn a_doubt_of_before_outlives_a_late_claim() {
 }
 
 #[test]
-fn a_late_claim_frees_nobody_elses_slot() {
+fn a_late_claim_does_not_release_the_slot_of_another_push() {
     let Some(redis) = RedisServer::start() else { return };
     for cut in [false, true] {
         let way = Forwarder::to(redis.port());
@@ -90,7 +90,7 @@ fn a_late_claim_frees_nobody_elses_slot() {
             while slow.executed(case) == 0 {
                 thread::yield_now();
             }
-            // The late claim arrives, or is lost; what comes after it on its way tells that it has.
+            // The late claim arrives or is lost; what follows it on the connection shows that it has.
             if cut {
                 way.cut();
             }
@@ -107,7 +107,7 @@ fn a_late_claim_frees_nobody_elses_slot() {
 }
 
 #[test]
-fn a_claim_whose_answer_is_lost_is_given_back() {
+fn a_claim_with_a_lost_answer_is_released() {
     let (Some(redis), Some(replica)) = (RedisServer::start(), RedisServer::start()) else { return };
     replica.follow(&redis);
     let way = Forwarder::to(redis.port());
@@ -119,7 +119,7 @@ fn a_claim_whose_answer_is_lost_is_given_back() {
     thread::scope(|scope| {
         let refused = scope.spawn(|| push(address, "case"));
         until("a claim", || redis.slots(3).contains_key(&slot("case")));
-        // The next try finds a replica, whose answer is one, but not to this try.
+        // The next claim reaches a replica. Its answer is not an answer to the lost claim.
         way.lead_to(replica.port());
         way.cut();
         way.hold(Held::Nothing);
@@ -133,7 +133,7 @@ fn a_claim_whose_answer_is_lost_is_given_back() {
 }
 
 #[test]
-fn an_address_that_leads_nowhere_holds_nobody_up() {
+fn an_unreachable_address_does_not_delay_other_pushes() {
     let _turn = turn();
     let Some(redis) = RedisServer::start() else { return };
     let way = Forwarder::to(redis.port());
@@ -148,7 +148,7 @@ fn an_address_that_leads_nowhere_holds_nobody_up() {
             if silent {
                 way.fall_silent();
             } else {
-                // Nobody listens there.
+                // Nothing listens there.
                 way.lead_to(1);
             }
             way.cut();
@@ -162,13 +162,13 @@ fn an_address_that_leads_nowhere_holds_nobody_up() {
         let served = told.iter().find(|told| told.arrived > back && told.code == ACCEPTED).unwrap();
         println!("silent: {silent}, {connects:?} connections, {figures:?}");
         println!("    served {:?} after it led to Redis again", served.arrived - back);
-        assert!(served.arrived < back + REFUSED_WITHIN, "{served:?}");
+        assert!(served.arrived < back + REFUSAL_TIMEOUT, "{served:?}");
         for told in &told {
-            // A claim whose answer was lost on the way holds its key until it is given back.
+            // A claim whose answer was lost holds its key until it is released.
             assert!([ACCEPTED, REFUSED, IN_FLIGHT].contains(&told.code.as_str()), "{told:?}");
-            assert!(told.code == ACCEPTED || told.took < REFUSED_WITHIN, "{told:?}");
+            assert!(told.code == ACCEPTED || told.took < REFUSAL_TIMEOUT, "{told:?}");
         }
-        // One at a time, whoever waits, and not more than twenty a second.
+        // One connection at a time, however many pushes wait, and at most twenty per second.
         assert!(connects.0 as u128 <= 2 + connects.1.as_millis() / 50, "{connects:?}");
         assert_eq!((figures.twice.len(), figures.in_doubt), (0, 0), "{figures:?}");
     }

@@ -1,4 +1,4 @@
-//! Many at once, and a stop in the middle of it.
+//! Many concurrent requests, and a stop during them.
 
 use std::io::{BufReader, Write};
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn one_too_many_is_told_so_at_once_while_health_stays_quick() {
+fn overload_is_refused_at_once_and_health_stays_fast() {
     let gateway = Gateway::always(waiting(Duration::from_secs(1)));
     let app = TestApp::with(&gateway, &[("BRIDGE_MAX_IN_FLIGHT", "3")]);
     let callers: Vec<_> = (0..3)
@@ -62,8 +62,8 @@ fn one_too_many_is_told_so_at_once_while_health_stays_quick() {
     assert_eq!(app.push_good().status, 200);
 }
 
-/// One caller on a connection of its own: pushes until told that the connection or the bridge ends. Everything
-/// that TOP executed for it must have been answered.
+/// A caller with its own connection pushes until the connection or the bridge ends. Everything that TOP executed for it
+/// must have been answered.
 fn push_until_refused(address: SocketAddr, caller: usize, answered: &Mutex<Vec<String>>, over: &AtomicBool) {
     let mut number = 0;
     while !over.load(Ordering::SeqCst) {
@@ -90,7 +90,7 @@ fn push_until_refused(address: SocketAddr, caller: usize, answered: &Mutex<Vec<S
 }
 
 #[test]
-fn a_stop_under_load_cuts_nothing() {
+fn a_stop_under_load_interrupts_no_request() {
     for (signal, delay) in [("TERM", "500ms"), ("INT", "0s")] {
         let gateway = Gateway::always(waiting(Duration::from_millis(300)));
         let mut bridge =
@@ -98,7 +98,7 @@ fn a_stop_under_load_cuts_nothing() {
         let address = bridge.address();
         let answered = Arc::new(Mutex::new(Vec::new()));
         let over = Arc::new(AtomicBool::new(false));
-        // 160 callers that wait 300 ms for each push make about 500 pushes a second.
+        // 160 callers that wait 300 ms for each push make about 500 pushes per second.
         let callers: Vec<_> = (0..160)
             .map(|caller| {
                 let (answered, over) = (Arc::clone(&answered), Arc::clone(&over));
@@ -106,11 +106,11 @@ fn a_stop_under_load_cuts_nothing() {
             })
             .collect();
         wait_until("load", || answered.lock().unwrap().len() >= 400);
-        // Asked on a connection that stands before the stop: no new ones are taken without a drain delay.
+        // The connection exists before the stop: without a drain delay no new ones are accepted.
         let mut health = connect(address);
         let mut reader = BufReader::new(health.try_clone().unwrap());
         bridge.signal(signal);
-        bridge.line_with("not ready any more");
+        bridge.line_with("no longer ready");
         if delay != "0s" {
             health.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
             let reply = Reply::of(read_message(&mut reader, true).unwrap().unwrap());
@@ -141,7 +141,7 @@ fn a_stop_under_load_cuts_nothing() {
 }
 
 #[test]
-fn signals_at_once_are_one_signal_and_cut_nothing() {
+fn signals_in_quick_succession_count_as_one() {
     for signals in [&["HUP"][..], &["INT", "INT"], &["TERM", "HUP", "INT", "TERM"]] {
         let gateway = Gateway::always(waiting(Duration::from_millis(500)));
         let mut bridge = Program::serve(&gateway.url(), &[]);
@@ -170,9 +170,9 @@ fn a_second_signal_stops_at_once() {
     });
     wait_until("a call", || !gateway.calls().is_empty());
     bridge.signal("TERM");
-    bridge.line_with("not ready any more");
+    bridge.line_with("no longer ready");
     let begun = Instant::now();
-    // Those of the first second count as the first.
+    // Signals in the first second count as the first.
     while bridge.is_running() {
         bridge.signal("TERM");
     }
@@ -182,11 +182,11 @@ fn a_second_signal_stops_at_once() {
     assert!(!caller.join().unwrap(), "its connection ended without an answer");
 }
 
-/// How many pushes are under way at once.
-const MANY: usize = 5_000;
+/// The number of concurrent pushes.
+const CONCURRENT_PUSHES: usize = 5_000;
 
 #[test]
-fn thousands_of_pushes_under_way_are_all_answered() {
+fn thousands_of_concurrent_pushes_are_answered() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let peak = Arc::new(AtomicUsize::new(0));
     let gateway = {
@@ -200,17 +200,18 @@ fn thousands_of_pushes_under_way_are_all_answered() {
     let address = bridge.address();
     let before = bridge.memory_kb();
     let good = runtime.block_on(async {
-        let pushes: Vec<_> = (0..MANY).map(|number| tokio::spawn(push(address, number))).collect();
+        let pushes: Vec<_> =
+            (0..CONCURRENT_PUSHES).map(|number| tokio::spawn(push(address, number))).collect();
         let mut good = 0;
         for push in pushes {
             good += usize::from(push.await.unwrap().starts_with("HTTP/1.1 200"));
         }
         good
     });
-    assert_eq!(good, MANY);
-    assert_eq!(peak.load(Ordering::SeqCst), MANY, "all were under way at once");
+    assert_eq!(good, CONCURRENT_PUSHES);
+    assert_eq!(peak.load(Ordering::SeqCst), CONCURRENT_PUSHES, "all were under way at once");
     let after = bridge.memory_peak_kb();
-    println!("{MANY} under way: {before} kB before, {after} kB at the peak");
+    println!("{CONCURRENT_PUSHES} under way: {before} kB before, {after} kB at the peak");
     assert!(after < 2_000_000, "{after} kB");
 }
 
@@ -223,7 +224,7 @@ async fn push(address: SocketAddr, number: usize) -> String {
     answer
 }
 
-/// Answers each call once the last of [`MANY`] has come, or after ten seconds.
+/// Answers each call once the last of [`CONCURRENT_PUSHES`] has arrived, or after ten seconds.
 fn slow_gateway(peak: Arc<AtomicUsize>) -> SocketAddr {
     let listener = tokio::net::TcpSocket::new_v4().unwrap();
     listener.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -243,7 +244,7 @@ fn slow_gateway(peak: Arc<AtomicUsize>) -> SocketAddr {
                     assert!(length > 0, "the bridge gave up");
                     read.extend_from_slice(&part[..length]);
                 }
-                if peak.fetch_add(1, Ordering::SeqCst) + 1 == MANY {
+                if peak.fetch_add(1, Ordering::SeqCst) + 1 == CONCURRENT_PUSHES {
                     all_here.send_replace(true);
                 }
                 let _ = tokio::time::timeout(Duration::from_secs(10), waiting.wait_for(|all| *all)).await;
@@ -255,7 +256,7 @@ fn slow_gateway(peak: Arc<AtomicUsize>) -> SocketAddr {
 }
 
 #[test]
-fn a_body_that_comes_slowly_does_not_hold_up_a_stop() {
+fn a_slow_body_does_not_delay_a_stop() {
     let gateway = Gateway::always(waiting(Duration::from_millis(1_500)));
     let mut app = TestApp::start(&gateway);
     let mut standing = connect(app.address);

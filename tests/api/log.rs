@@ -1,4 +1,4 @@
-//! The log: one line a push, under the names that the guides list, and no push that waits for whoever reads it.
+//! The log: one line per push with the documented fields, and no push waits for a reader.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,7 @@ use super::support::{APP_KEY, APP_SECRET, BODY, CASE, Gateway, Move, Program, Re
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// A push with these further lines in its head.
+/// A push with further lines in its head.
 fn request(more: &str) -> String {
     format!(
         "POST /mediations/{CASE}/result HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\
@@ -43,7 +43,7 @@ fn pushes(lines: &[Value]) -> Vec<&Value> {
 }
 
 #[test]
-fn a_push_leaves_one_line_under_the_names_that_the_guides_list() {
+fn a_push_logs_one_line_with_the_documented_fields() {
     let gateway = Gateway::start(|number, _| match number {
         1 => Move::error(r#""code":15,"sub_code":"isv.x","sub_msg":"why","request_id":"top-2""#),
         2 => Move::success(r#""is_success":false,"result":false,"state_code":"500000""#),
@@ -100,7 +100,7 @@ fn a_push_leaves_one_line_under_the_names_that_the_guides_list() {
 }
 
 #[test]
-fn another_request_leaves_a_line_at_debug_without_what_its_caller_made_up() {
+fn other_requests_log_a_line_at_debug_without_caller_input() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Program::serve(&gateway.url(), &[("BRIDGE_LOG", "mediation_bridge=debug")]);
     let address = bridge.address();
@@ -140,16 +140,16 @@ fn the_log_can_be_text() {
     assert!(line.contains(r#"push.outcome="accepted""#) && line.contains("push.mediator_name=张*"), "{line}");
 }
 
-/// A bridge whose log the test reads when it wants to.
+/// A bridge whose log is read only when the test wants to.
 struct Unread {
     child: Child,
-    /// Until somebody reads it.
+    /// `None` once the log is being read.
     log: Option<BufReader<ChildStdout>>,
     address: SocketAddr,
 }
 
 impl Unread {
-    /// Starts one before `gateway` and reads its log up to the line that names its address.
+    /// Starts a bridge before `gateway` and reads its log up to the line with its address.
     fn start(gateway: &Gateway, level: &str) -> Self {
         let variables = [
             ("TOP_APP_KEY", APP_KEY),
@@ -191,7 +191,7 @@ impl Drop for Unread {
 }
 
 #[test]
-fn a_push_whose_caller_resets_the_connection_has_its_line_and_its_count() {
+fn a_push_with_a_reset_connection_is_logged_and_counted() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Program::serve(&gateway.url(), &[]);
     let address = bridge.address();
@@ -217,12 +217,12 @@ fn metrics(address: SocketAddr) -> Vec<u8> {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_up_no_push_and_no_end() {
+fn an_unread_log_delays_neither_pushes_nor_a_stop() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Unread::start(&gateway, "trace");
     let mut socket = wire::connect(bridge.address);
     let mut answers = BufReader::new(socket.try_clone().unwrap());
-    // Ten pushes at a time in one go, so that the log is what takes the time.
+    // Ten pushes at a time, so that the log is the slowest part.
     let ten = request("").repeat(10);
     let (mut pushed, mut slowest) = (0, Duration::ZERO);
     while bridge.lines_dropped() < 1_000 {
@@ -246,8 +246,8 @@ fn a_log_that_nobody_reads_holds_up_no_push_and_no_end() {
 }
 
 #[test]
-fn a_log_that_is_read_again_says_how_much_is_missing() {
-    // The queue is full to the last line or to the last byte, as the lines' lengths have it.
+fn a_log_that_is_read_again_reports_lost_lines() {
+    // The queue may be full to the last line or to the last byte, depending on the length of lines.
     for length in [1, 67, 128] {
         let gateway = Gateway::always(Move::accepted());
         let mut bridge = Unread::start(&gateway, "trace");
@@ -286,7 +286,7 @@ fn a_log_that_is_read_again_says_how_much_is_missing() {
 }
 
 #[test]
-fn no_line_is_lost_at_the_end() {
+fn no_line_is_lost_at_a_stop() {
     const PUSHES: usize = 400;
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Unread::start(&gateway, "info");

@@ -1,7 +1,7 @@
-//! The bridge through its front door, against a gateway of the tests' own.
+//! Tests of the bridge through its HTTP API, against a gateway of their own.
 //!
-//! `support` holds what the tests stand on: `TestApp`, the bridge in a thread of its own; `Gateway`, which
-//! recomputes signatures with its own code and can misbehave on the wire; `Program`, the real binary.
+//! `support` holds what the tests share: `TestApp`, the bridge in a separate thread; `Gateway`, which recomputes
+//! signatures with its own code and can break the protocol; `Program`, the real binary.
 
 #![allow(
     clippy::expect_used,
@@ -27,7 +27,6 @@ mod failover;
 mod foreign;
 mod guides;
 mod heads;
-mod honesty;
 mod http;
 mod key_stores;
 mod keys;
@@ -36,17 +35,18 @@ mod load;
 mod log;
 mod masks;
 mod metrics;
+mod modules;
 mod online;
 mod openapi;
 mod operations;
+mod outcomes;
 mod problem_pages;
 mod process;
 mod proxy;
 mod push;
 mod quotations;
-mod redis_words;
+mod redis_error_messages;
 mod replicas;
-mod rooms;
 mod sandbox;
 mod sandbox_scenarios;
 mod sandbox_tour;

@@ -1,4 +1,4 @@
-//! What the log shows of the mediator: a name's first character, a mobile number's ends, of any other number little.
+//! The mediator in the log: the first character of a name, the ends of a mobile number, few digits of any other number.
 
 use std::cell::RefCell;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::support::LoggedScene;
 
-/// What the log shows of this name and number.
+/// The name and number in the log.
 fn logged(scene: &mut LoggedScene, name: &str, phone: &str) -> (String, String) {
     let body = json!({ "result": "success", "mediator_name": name, "mediator_phone": phone });
     let (reply, line) = scene.push(&body.to_string());
@@ -19,7 +19,7 @@ fn logged(scene: &mut LoggedScene, name: &str, phone: &str) -> (String, String) 
 }
 
 #[test]
-fn a_number_is_masked_as_what_it_is() {
+fn a_phone_number_is_masked_by_its_kind() {
     let mut scene = LoggedScene::start(&[]);
     for (number, masked) in [
         ("13812345678", "138****5678"),
@@ -46,7 +46,7 @@ fn a_number_is_masked_as_what_it_is() {
 }
 
 #[test]
-fn a_name_is_masked_to_its_first_character_that_shows() {
+fn a_name_is_masked_except_its_first_visible_character() {
     let mut scene = LoggedScene::start(&[]);
     for (name, masked) in [
         ("张三", "张*"),
@@ -63,7 +63,7 @@ fn a_name_is_masked_to_its_first_character_that_shows() {
 }
 
 #[test]
-fn at_most_a_third_of_the_digits_shows_unless_it_is_a_mobile_number() {
+fn at_most_a_third_of_the_digits_is_shown_except_for_mobile_numbers() {
     let mut scene = LoggedScene::start(&[]);
     let mut runner = TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
     let scene = RefCell::new(&mut scene);

@@ -1,4 +1,4 @@
-//! What Prometheus is told: counted rightly, in labels from closed sets, in a form that its own tools accept.
+//! The metrics: correct counts, labels from closed sets, and a format that Prometheus' own tool accepts.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -35,7 +35,7 @@ fn keyed(app: &TestApp, key: &str, body: &str) -> Reply {
     app.push_with(CASE, &[JSON, ("Idempotency-Key", key)], body.as_bytes())
 }
 
-/// A bridge that has seen much: every answer of TOP, keys, refusals, paths and methods of any kind.
+/// A bridge after all kinds of traffic: every answer of TOP, keys, refusals, paths and methods.
 fn busy() -> (TestApp, Gateway) {
     let gateway = Gateway::start(|number, _| match number {
         0 | 1 | 8 => Move::accepted(),
@@ -69,7 +69,7 @@ fn busy() -> (TestApp, Gateway) {
 }
 
 #[test]
-fn what_happens_is_counted() {
+fn every_event_is_counted() {
     let (app, _gateway) = busy();
     let page = page(&app);
     let pushed = |code: &str, outcome: &str, times: u32| {
@@ -142,7 +142,7 @@ fn a_push_counts_for_its_caller_once_the_token_is_known() {
             .collect()
     };
 
-    // Two tokens of one caller, and a caller that never comes.
+    // Two tokens of one caller, and a caller that never pushes.
     let callers = "wms:old-token-0123456789,wms:new-token-0123456789,erp:erp-token-0123456789";
     let app = TestApp::accepting(&[("BRIDGE_CALLERS", callers)]);
     let none = [0; 4];
@@ -165,7 +165,7 @@ fn a_push_counts_for_its_caller_once_the_token_is_known() {
 }
 
 #[test]
-fn no_label_holds_what_a_caller_or_top_made_up() {
+fn no_label_has_a_value_from_a_caller_or_top() {
     let (app, _gateway) = busy();
     let page = page(&app);
     for canary in ["canary", "CANARY", CASE, "k1", "BREW"] {
@@ -237,7 +237,7 @@ fn the_guides_list_the_values_of_every_label() {
 }
 
 #[test]
-fn prometheus_own_tool_finds_nothing_to_complain_of() {
+fn promtool_accepts_the_metrics() {
     let Some(mut promtool) = promtool(&["check", "metrics"]) else { return };
     let (app, _gateway) = busy();
     let mut tool =

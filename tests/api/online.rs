@@ -1,4 +1,4 @@
-//! `check-config --online`: each way in which a set-up can be wrong, and the cure that it is told.
+//! `check-config --online`: each kind of wrong configuration and the remedy that is reported.
 
 use std::net::TcpListener;
 use std::process::Output;
@@ -8,7 +8,7 @@ use super::support::proxy::{Proxy, Tunnel};
 use super::support::tls::TlsGateway;
 use super::support::{APP_KEY, APP_SECRET, Gateway, Move};
 
-/// The check's lines, and whether all is well.
+/// The lines of the check, and true if all checks passed.
 fn check(url: &str, more: &[(&str, &str)]) -> (String, bool) {
     let base = [("TOP_APP_KEY", APP_KEY), ("TOP_APP_SECRET", APP_SECRET), ("TOP_GATEWAY_URL", url)];
     let Output { status, stdout, .. } = run(&["check-config", "--online"], &[&base[..], more].concat());
@@ -19,7 +19,7 @@ fn check(url: &str, more: &[(&str, &str)]) -> (String, bool) {
     (lines.to_owned(), status.success())
 }
 
-/// A moment in the words of TOP, so many seconds from now.
+/// A time in TOP's format, this many seconds from now.
 fn top_time(seconds: i64) -> String {
     let moment = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
     mediation_bridge::gmt8::Gmt8::at(moment).to_string()
@@ -30,7 +30,7 @@ fn answer(time: &str) -> Move {
 }
 
 #[test]
-fn a_set_up_that_is_right_is_told_so_by_one_signed_call() {
+fn a_correct_configuration_is_confirmed_by_one_signed_call() {
     let gateway = Gateway::always(answer(&top_time(0)));
     let (lines, well) = check(&gateway.url(), &[("TOP_SESSION", "a-session-of-the-app")]);
     assert!(well, "{lines}");
@@ -48,7 +48,7 @@ fn a_set_up_that_is_right_is_told_so_by_one_signed_call() {
 }
 
 #[test]
-fn each_refusal_of_top_is_told_with_its_cure() {
+fn each_refusal_of_top_is_reported_with_its_remedy() {
     let error = |members: &str| Move::error(members);
     for (answer, cure) in [
         (
@@ -76,7 +76,7 @@ fn each_refusal_of_top_is_told_with_its_cure() {
         ),
         (answer(&top_time(400)), "s behind TOP's; synchronise"),
         (answer(&top_time(-90)), "s ahead of TOP's; synchronise"),
-        (Move::ok(r#"{"time_get_response":{}}"#), "TOP told no time"),
+        (Move::ok(r#"{"time_get_response":{}}"#), "answer has no time"),
     ] {
         let gateway = Gateway::always(answer);
         let (lines, well) = check(&gateway.url(), &[]);
@@ -86,7 +86,7 @@ fn each_refusal_of_top_is_told_with_its_cure() {
 }
 
 #[test]
-fn a_refused_timestamp_tells_how_far_the_clocks_are_apart() {
+fn a_refused_timestamp_reports_the_clock_difference() {
     let date = httpdate::fmt_http_date(std::time::SystemTime::now() - std::time::Duration::from_mins(20));
     let body = br#"{"error_response":{"code":31,"msg":"Invalid Timestamp"}}"#.to_vec();
     let gateway = Gateway::always(Move::Answer(200, vec![("Date", date)], body));
@@ -96,7 +96,7 @@ fn a_refused_timestamp_tells_how_far_the_clocks_are_apart() {
 }
 
 #[test]
-fn the_way_is_told_up_to_where_it_ends() {
+fn connection_checks_are_reported_up_to_the_first_failure() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (url, part) in [
         (
@@ -134,7 +134,7 @@ fn the_way_is_told_up_to_where_it_ends() {
 }
 
 #[test]
-fn redis_is_tried_where_keys_are_kept_there() {
+fn redis_is_checked_only_if_it_stores_the_keys() {
     let gateway = Gateway::always(answer(&top_time(0)));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("redis://{closed}");

@@ -1,4 +1,4 @@
-//! The OpenAPI document leaves nothing open: operations are whole, and every value has its bounds.
+//! The OpenAPI document is complete: operations have all parts, and every value is bounded.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
         .collect()
 }
 
-/// What a reference leads to; other values as they are.
+/// Follows a reference; other values are returned unchanged.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).expect(reference),
@@ -30,7 +30,7 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 #[test]
-fn the_document_says_what_it_is_and_whom_it_is_for() {
+fn the_document_identifies_the_api_and_its_audience() {
     let document = document();
     let info = &document["info"];
     for member in ["title", "description", "version", "x-api-id"] {
@@ -45,7 +45,7 @@ fn the_document_says_what_it_is_and_whom_it_is_for() {
 }
 
 #[test]
-fn every_operation_is_whole() {
+fn every_operation_is_complete() {
     let document = document();
     let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
     let operations = operations(&document);
@@ -81,7 +81,7 @@ fn every_operation_is_whole() {
 }
 
 #[test]
-fn every_value_has_its_bounds() {
+fn every_value_is_bounded() {
     let document = document();
     let mut seen = 0;
     walk(&document, "", &mut seen);
@@ -92,7 +92,7 @@ fn every_value_has_its_bounds() {
 fn walk(value: &Value, place: &str, seen: &mut usize) {
     let below: Vec<(String, &Value)> = match value {
         Value::Object(members) => {
-            // A schema has one type, or a list of them.
+            // A schema has one type or a list of types.
             let kinds = members.get("type").map_or_else(Vec::new, |kind| {
                 kind.as_array().map_or_else(|| vec![kind], |kinds| kinds.iter().collect())
             });
@@ -107,7 +107,7 @@ fn walk(value: &Value, place: &str, seen: &mut usize) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };
-    // What examples show are no schemas.
+    // The contents of examples are not schemas.
     let below = below
         .into_iter()
         .filter(|(place, _)| !["/example", "/examples", "/value"].iter().any(|name| place.ends_with(name)));
@@ -122,7 +122,7 @@ fn is_bounded(kind: &str, schema: &Map<String, Value>) -> bool {
         "string" => has(&["enum"]) || has(&["maxLength", "pattern"]),
         "integer" => has(&["format", "minimum", "maximum"]),
         "array" => has(&["items", "maxItems"]),
-        // A request is closed; an answer is open, and says what it has.
+        // A request has a closed schema; an answer has an open one with its known members.
         "object" => {
             schema.get("additionalProperties") == Some(&Value::Bool(false))
                 || has(&["maxProperties"])

@@ -1,5 +1,5 @@
-//! The files for the one on call: Prometheus' own tool accepts them, they speak of metrics that there are, and each alert
-//! leads to what to do.
+//! The files for the operator: Prometheus' own tool accepts them, they use existing metrics, and each alert has a
+//! section in the runbook.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ const RUNBOOKS: [Runbook; 2] = [
     },
 ];
 
-/// A runbook, and what its language says at the beginning and at the end of a section.
+/// A runbook, with the texts at the start and at the end of a section in its language.
 struct Runbook {
     path: &'static str,
     wakes: &'static str,
@@ -42,8 +42,8 @@ fn judged(arguments: &[&str]) {
     assert!(done.status.success() && !said.contains("WARNING"), "{said}");
 }
 
-/// The names of metrics in a text, without what a histogram's samples have behind theirs. What a rule records has a colon
-/// in its name.
+/// The names of metrics in a text, without the suffixes of a histogram's samples. The names of recording rules have a
+/// colon.
 fn metrics(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
     let ours = words.filter(|word| {
@@ -57,7 +57,7 @@ fn metrics(text: &str) -> BTreeSet<String> {
     .collect()
 }
 
-/// The values behind `key` in the alert rules, such as every alert's name.
+/// The values of `key` in the alert rules, such as the names of all alerts.
 fn values<'a>(rules: &'a str, key: &str) -> Vec<&'a str> {
     let begins = format!("{key}: ");
     rules.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix(&begins)).collect()
@@ -74,7 +74,7 @@ fn sections(runbook: &str) -> Vec<(&str, &str)> {
     runbook.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap()).collect()
 }
 
-/// What the dashboard asks for, with the template's variables filled in.
+/// The queries of the dashboard, with the template's variables replaced.
 fn dashboard_queries() -> Vec<String> {
     fn find(value: &Value, found: &mut Vec<String>) {
         match value {
@@ -95,14 +95,14 @@ fn dashboard_queries() -> Vec<String> {
 }
 
 #[test]
-fn the_alert_rules_are_sound_and_fire_when_they_should() {
+fn the_alert_rules_are_valid_and_fire_as_expected() {
     judged(&["check", "rules", "--lint=all", "--lint-fatal", &path(ALERTS)]);
     judged(&["test", "rules", &path("deploy/prometheus/alerts.test.yml")]);
     judged(&["check", "config", "--lint=all", &path("deploy/prometheus/prometheus.yml")]);
 }
 
 #[test]
-fn the_dashboard_and_the_runbook_ask_sound_questions() {
+fn the_queries_of_dashboard_and_runbook_are_valid() {
     let queries = [dashboard_queries(), blocks(RUNBOOKS[0].path, "promql")].concat();
     assert!(queries.len() > 30, "{}", queries.len());
     let mut rules = "groups:\n- name: queries\n  rules:\n".to_owned();
@@ -118,7 +118,7 @@ fn the_dashboard_and_the_runbook_ask_sound_questions() {
 }
 
 #[test]
-fn alerts_dashboard_and_runbook_know_only_metrics_that_there_are() {
+fn alerts_dashboard_and_runbook_use_only_existing_metrics() {
     let page = TestApp::accepting(&[]).get("GET", "/metrics").text();
     let alerts = file(ALERTS);
     let recorded = values(&alerts, "record").into_iter().map(str::to_owned);
@@ -143,7 +143,7 @@ fn alerts_dashboard_and_runbook_know_only_metrics_that_there_are() {
 }
 
 #[test]
-fn every_alert_has_its_section_in_both_runbooks() {
+fn every_alert_has_a_section_in_both_runbooks() {
     let rules = file(ALERTS);
     let (alerts, severities) = (values(&rules, "alert"), values(&rules, "labels"));
     let urls = values(&rules, "runbook_url");
@@ -168,7 +168,7 @@ fn every_alert_has_its_section_in_both_runbooks() {
 }
 
 #[test]
-fn the_runbooks_give_the_same_commands_and_look_for_what_is_logged() {
+fn the_runbooks_have_the_same_commands_and_search_for_logged_texts() {
     let [english, chinese] = RUNBOOKS.map(|runbook| Page::read(runbook.path).blocks());
     assert_eq!(english, chinese);
     let commands = blocks(RUNBOOKS[0].path, "sh").concat();
@@ -183,7 +183,7 @@ fn the_runbooks_give_the_same_commands_and_look_for_what_is_logged() {
 }
 
 #[test]
-fn the_rules_for_kubernetes_are_the_alerts() {
+fn the_rules_for_kubernetes_equal_the_alerts() {
     let rules = file(ALERTS);
     let groups = rules.split_once("\ngroups:\n").map(|(_, groups)| format!("groups:\n{groups}")).unwrap();
     let wanted: String = groups
@@ -196,7 +196,7 @@ fn the_rules_for_kubernetes_are_the_alerts() {
 }
 
 #[test]
-fn images_are_named_by_the_version() {
+fn image_tags_equal_the_version() {
     let version = env!("CARGO_PKG_VERSION");
     for (place, line) in [
         ("Dockerfile", format!("\nARG VERSION={version}\n")),

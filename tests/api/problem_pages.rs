@@ -1,11 +1,11 @@
-//! The catalogue of problems as its readers get it: JSON for programs, pages in two languages for browsers.
+//! The catalogue of problems for its readers: JSON for programs, pages in two languages for browsers.
 
 use mediation_bridge::api::problem::Code;
 use strum::VariantArray;
 
 use super::support::{Reply, TestApp};
 
-/// What a browser sends.
+/// The `Accept` header of a browser.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 
 fn app() -> TestApp {
@@ -29,7 +29,7 @@ fn page(app: &TestApp, path: &str) -> String {
     reply.text()
 }
 
-/// What the page shows of a text: escaped, code in its own element.
+/// The HTML of a text: escaped, with code in its own element.
 fn shown(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let pieces = escaped.split('`').enumerate();
@@ -39,7 +39,7 @@ fn shown(text: &str) -> String {
 }
 
 #[test]
-fn programs_get_json_and_browsers_a_page() {
+fn programs_get_json_and_browsers_get_a_page() {
     let app = app();
     for path in ["/problems", "/problems/top_timeout"] {
         for accept in ["*/*", "application/json", "text/*", "text/html;q=0, */*", "application/xhtml+xml"] {
@@ -92,7 +92,7 @@ fn every_problem_is_explained_in_both_languages() {
                 assert!(told[member].as_str().unwrap().ends_with(stop), "{member}: {told}");
             }
         }
-        // Chinese is there as itself, not as escapes.
+        // Chinese is not escaped.
         assert!(reply.text().contains(entry.zh.title));
     }
 }
@@ -117,10 +117,10 @@ fn a_page_answers_the_five_questions_in_both_languages() {
 }
 
 #[test]
-fn the_list_leads_to_every_page() {
+fn the_list_links_to_every_page() {
     let page = page(&app(), "/problems");
     for code in Code::VARIANTS.iter().copied() {
-        // Relative, so that a proxy may strip a prefix of the path.
+        // Relative, so that a proxy may strip a path prefix.
         let name = code.name();
         assert!(page.contains(&format!("<a href=\"problems/{name}\">")), "{name}");
         assert!(page.contains(&format!("<a href=\"#{name}\">")), "{name}");
@@ -133,7 +133,7 @@ fn the_list_leads_to_every_page() {
 }
 
 #[test]
-fn pages_are_plain_and_lead_only_to_what_is_there() {
+fn pages_have_no_scripts_and_only_valid_links() {
     let with = app();
     let without = TestApp::accepting(&[("BRIDGE_SWAGGER_UI", "false")]);
     for path in ["/problems", "/problems/internal_error"] {
@@ -158,7 +158,7 @@ fn pages_are_plain_and_lead_only_to_what_is_there() {
 }
 
 #[test]
-fn a_reader_gets_their_own_language_first() {
+fn the_preferred_language_comes_first() {
     let app = app();
     for (language, html, first, then) in [
         ("zh-CN,zh;q=0.9,en;q=0.8", "<html lang=\"zh-CN\">", "TOP 未及时响应", "TOP did not answer in time"),
@@ -193,7 +193,7 @@ fn the_title_of_a_problem_is_in_the_callers_language() {
 }
 
 #[test]
-fn an_unknown_code_is_not_found_for_everyone() {
+fn an_unknown_code_is_not_found() {
     let app = app();
     for code in ["nothing", "TOP_TIMEOUT", "top_timeout.html", "%3Cscript%3E", "top_timeout%00", "%zz"] {
         let path = format!("/problems/{code}");
@@ -207,7 +207,7 @@ fn an_unknown_code_is_not_found_for_everyone() {
 }
 
 #[test]
-fn the_type_of_a_problem_leads_to_its_page() {
+fn the_type_of_a_problem_is_the_path_of_its_page() {
     let app = app();
     let problem = app.push("{}").problem("validation_failed");
     let told = app.get("GET", problem["type"].as_str().unwrap()).json();

@@ -12,7 +12,7 @@ fn text(bytes: &[u8]) -> String {
 const GOOD: [(&str, &str); 2] = [("TOP_APP_KEY", APP_KEY), ("TOP_APP_SECRET", APP_SECRET)];
 
 #[test]
-fn everything_that_is_wrong_with_the_configuration_is_told_at_once() {
+fn all_configuration_errors_are_reported_at_once() {
     let wrong = [
         ("TOP_SESSION", " a session "),
         ("TOP_GATEWAY_URL", "http://gw.api.taobao.com/router/rest"),
@@ -50,7 +50,7 @@ fn everything_that_is_wrong_with_the_configuration_is_told_at_once() {
 }
 
 #[test]
-fn settings_that_do_not_go_together_are_refused() {
+fn conflicting_settings_are_refused() {
     let refused = |changes: &[(&str, &str)], variable: &str| {
         let output = run(&["check-config"], &[&GOOD, changes].concat());
         assert_eq!(output.status.code(), Some(78), "{changes:?}");
@@ -104,7 +104,7 @@ fn settings_that_do_not_go_together_are_refused() {
 }
 
 #[test]
-fn secrets_come_from_files_too() {
+fn secrets_can_come_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &[u8]| {
         let path = folder.path().join(name);
@@ -134,7 +134,7 @@ fn secrets_come_from_files_too() {
 }
 
 #[test]
-fn check_config_prints_what_is_in_force() {
+fn check_config_prints_the_effective_settings() {
     let secrets = [("TOP_SESSION", "canary-session"), ("BRIDGE_CALLERS", "wms:canary-token-0123456789")];
     let output = run(&["check-config"], &[&GOOD[..], &secrets, &[("BRIDGE_DEADLINE", "7s")]].concat());
     assert_eq!(output.status.code(), Some(0));
@@ -158,7 +158,7 @@ fn check_config_prints_what_is_in_force() {
 }
 
 #[test]
-fn what_an_editor_a_shell_or_a_template_leaves_in_a_secret_is_refused() {
+fn secrets_with_artefacts_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
     std::fs::write(&path, "\u{feff}canary-secret\n").unwrap();
@@ -190,7 +190,7 @@ fn what_an_editor_a_shell_or_a_template_leaves_in_a_secret_is_refused() {
 }
 
 #[test]
-fn every_mistake_of_a_list_is_told() {
+fn all_errors_of_a_list_are_reported() {
     let callers = [("BRIDGE_CALLERS", "a:short,b,ok:token-0123456789abcdef,c d:token-0123456789abcdez")];
     let said = text(&run(&["check-config"], &[&GOOD[..], &callers].concat()).stderr);
     for entry in
@@ -200,13 +200,13 @@ fn every_mistake_of_a_list_is_told() {
     }
     let log = [("BRIDGE_LOG", "warning, mediation_bridge = loud, a b=info")];
     let said = text(&run(&["check-config"], &[&GOOD[..], &log].concat()).stderr);
-    for part in ["is warn meant?", "\"loud\"", "\"a b\""] {
+    for part in ["did you mean warn?", "\"loud\"", "\"a b\""] {
         assert!(said.contains(part), "{part} in\n{said}");
     }
 }
 
 #[test]
-fn what_is_set_in_vain_is_a_warning() {
+fn settings_without_effect_cause_a_warning() {
     for (variables, warning) in [
         (&[("BRIDGE_DEADLNE", "5s")][..], Some("is BRIDGE_DEADLINE meant?")),
         (&[("TOP_SECRET", "canary")], Some("is TOP_APP_SECRET meant?")),
@@ -232,7 +232,7 @@ fn what_is_set_in_vain_is_a_warning() {
 }
 
 #[test]
-fn other_troubles_end_with_1() {
+fn other_failures_exit_with_1() {
     assert_eq!(run(&["no-such-subcommand"], &[]).status.code(), Some(1));
     assert_eq!(run(&["sandbox", "--bind", "nowhere"], &[]).status.code(), Some(1));
     assert_eq!(run(&["--version"], &[]).status.code(), Some(0));
@@ -246,7 +246,7 @@ fn other_troubles_end_with_1() {
 }
 
 #[test]
-fn ca_certificates_are_asked_for_where_they_are_needed() {
+fn missing_ca_certificates_are_reported_only_if_needed() {
     let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/nowhere")];
     let secure = [("TOP_GATEWAY_URL", "https://127.0.0.1:1/router/rest"), ("BRIDGE_BIND", "127.0.0.1:0")];
     let output = run(&["serve"], &[&GOOD[..], &none, &secure].concat());
@@ -258,7 +258,7 @@ fn ca_certificates_are_asked_for_where_they_are_needed() {
 }
 
 #[test]
-fn the_health_check_asks_the_running_bridge() {
+fn the_health_check_queries_the_running_bridge() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Program::serve(&gateway.url(), &[]);
     let address = bridge.address().to_string();
@@ -271,7 +271,7 @@ fn the_health_check_asks_the_running_bridge() {
 }
 
 #[test]
-fn bridge_and_sandbox_understand_each_other_and_a_wrong_secret_is_refused() {
+fn bridge_and_sandbox_work_together_and_a_wrong_secret_is_refused() {
     let mut sandbox = Program::start(
         &["sandbox", "--bind", "127.0.0.1:0", "--app-key", APP_KEY, "--app-secret", APP_SECRET],
         &[],
@@ -298,7 +298,7 @@ fn bridge_and_sandbox_understand_each_other_and_a_wrong_secret_is_refused() {
 }
 
 #[test]
-fn the_demonstration_pushes_and_serves_on() {
+fn the_demonstration_pushes_and_keeps_serving() {
     let mut demo = Program::start(&["demo", "--bind", "127.0.0.1:0"], &[]);
     let posted = demo.line_with("POST http://");
     demo.line_with("200 OK");
@@ -319,12 +319,12 @@ fn the_demonstration_pushes_and_serves_on() {
 }
 
 #[test]
-fn the_start_says_whom_keys_serve() {
+fn the_start_logs_the_scope_of_keys() {
     let gateway = Gateway::always(Move::accepted());
     for (store, said) in
-        [("off", "refused"), ("memory", "serve one replica"), ("redis", "shared by all replicas")]
+        [("off", "refused"), ("memory", "no other replica sees them"), ("redis", "shared by all replicas")]
     {
-        // Nobody listens there: the bridge starts without Redis too.
+        // Nobody listens there: the bridge also starts without Redis.
         let redis = [("BRIDGE_IDEMPOTENCY", store), ("BRIDGE_REDIS_URL", "redis://127.0.0.1:1")];
         let mut bridge = Program::serve(&gateway.url(), &redis);
         let line = bridge.line_with("Idempotency-Key: ");

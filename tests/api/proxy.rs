@@ -1,5 +1,5 @@
-//! `TOP_PROXY_URL`: calls go through a tunnel, TLS is between the bridge and the gateway, and a tunnel that is not made
-//! is proof that nothing was sent.
+//! `TOP_PROXY_URL`: calls go through a tunnel with TLS between the bridge and the gateway, and a failed tunnel proves
+//! that nothing was sent.
 
 use std::net::TcpListener;
 
@@ -44,7 +44,7 @@ fn calls_go_through_the_proxy_by_connect() {
 }
 
 #[test]
-fn a_tunnel_that_is_not_made_is_proof_that_nothing_was_sent() {
+fn a_failed_tunnel_proves_that_nothing_was_sent() {
     let gateway = TlsGateway::start(&["localhost"]);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let tunnels = [

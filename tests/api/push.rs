@@ -1,4 +1,4 @@
-//! An accepted push, and what it looks like on the wire.
+//! An accepted push and its call on the wire.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::support::{ACCEPTED, APP_KEY, BODY, CASE, Gateway, Move, Program, TestApp, wire};
 
 #[test]
-fn a_push_is_accepted_and_arrives_as_top_documents_it() {
+fn an_accepted_push_arrives_in_the_documented_form() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let reply = app.push_good();
@@ -54,7 +54,7 @@ fn a_push_is_accepted_and_arrives_as_top_documents_it() {
 }
 
 #[test]
-fn what_is_not_given_is_not_sent() {
+fn absent_members_are_not_sent() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let nulls =
@@ -67,7 +67,7 @@ fn what_is_not_given_is_not_sent() {
 }
 
 #[test]
-fn what_is_accepted_reaches_top_unchanged() {
+fn accepted_values_reach_top_unchanged() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let content = "  一行\r\n\t\"二\" \\ & + = % ü 𠮷 \u{2028} ";
@@ -97,7 +97,7 @@ fn every_sign_method_and_the_session_are_signed_as_sent() {
 }
 
 #[test]
-fn the_largest_valid_body_fits_even_if_all_is_escaped() {
+fn the_largest_valid_body_fits_even_if_fully_escaped() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let escaped = |text: &str, times: usize| text.repeat(times);
@@ -126,7 +126,7 @@ fn a_push_refused_inside_a_200_is_never_a_success() {
 }
 
 #[test]
-fn a_connection_is_used_again_and_bodies_may_be_chunked() {
+fn connections_are_reused_and_bodies_may_be_chunked() {
     let gateway = Gateway::always(Move::Answer(200, Vec::new(), ACCEPTED.as_bytes().to_vec()));
     let app = TestApp::with(&gateway, &[("BRIDGE_WORKERS", "1")]);
     let chunked = format!(
@@ -139,9 +139,9 @@ fn a_connection_is_used_again_and_bodies_may_be_chunked() {
     assert_eq!(gateway.calls().len(), 2);
 }
 
-/// Timestamps and times must not depend on the zone of the machine or container.
+/// Timestamps and times must not depend on the time zone of the machine or container.
 #[test]
-fn the_zone_of_the_machine_plays_no_part() {
+fn the_time_zone_of_the_machine_has_no_effect() {
     for zone in ["America/New_York", "UTC", "Asia/Shanghai", ":/nonsense"] {
         let gateway = Gateway::always(Move::accepted());
         let mut bridge = Program::serve(&gateway.url(), &[("TZ", zone)]);

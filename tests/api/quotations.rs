@@ -1,4 +1,4 @@
-//! What TOP quotes of the bridge's credentials: no part of eight characters gets out, however it is broken or encoded.
+//! Quotations of the bridge's credentials by TOP: no part of eight characters is shown, in any encoding.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::support::{APP_KEY, APP_SECRET, LoggedScene, Move};
 
 const SESSION: &str = "6100e23ZZ1f6fc1dd5fd7Session-Key2049b54ee6fd2ae9b1cd13f00d";
-/// A part of a secret that is at least so long is blanked.
+/// The minimum length of a part of a secret that is blanked.
 const PART: usize = 8;
 
-/// Ways to write a character that leave it legible.
+/// Notations of a character that leave it legible.
 const DISGUISES: [fn(char) -> String; 13] = [
     |c| c.to_string(),
     |c| c.to_uppercase().to_string(),
@@ -34,7 +34,7 @@ const DISGUISES: [fn(char) -> String; 13] = [
 static ESCAPE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"%([0-9A-Fa-f]{2})|\\+u([0-9A-Fa-f]{4})|&#([0-9]+);|&(amp);|\\+n").unwrap());
 
-/// What a patient reader makes of a text: every disguise undone.
+/// The text with all notations decoded.
 fn plain(text: &str) -> String {
     let character = |found: &Captures| {
         let code = |group, radix| {
@@ -72,7 +72,7 @@ fn assert_hidden(secret: &str, shown: &Value) {
     }
 }
 
-/// TOP's answers that hold a text where the bridge passes texts on.
+/// Answers of TOP with a text that the bridge passes on.
 fn answers(text: &str) -> [Move; 4] {
     let text = serde_json::to_string(text).unwrap();
     [
@@ -86,7 +86,7 @@ fn answers(text: &str) -> [Move; 4] {
 }
 
 #[test]
-fn the_parts_that_were_seen_are_blanked() {
+fn observed_quotations_are_blanked() {
     let mut scene = LoggedScene::start(&[("TOP_SESSION", SESSION)]);
     let whole: Vec<String> =
         DISGUISES.iter().map(|disguise| SESSION.chars().map(disguise).collect()).collect();
@@ -106,7 +106,7 @@ fn the_parts_that_were_seen_are_blanked() {
             assert_hidden(SESSION, &line);
         }
     }
-    // What is shorter, and what is no secret, stays.
+    // Shorter quotations and other texts are kept.
     let (reply, line) =
         scene.told(Move::error(r#""code":15,"sub_code":"isv.x","sub_msg":"6100e23 is the beginning""#));
     assert_eq!(reply.json()["top"]["sub_msg"], "6100e23 is the beginning");
@@ -114,7 +114,7 @@ fn the_parts_that_were_seen_are_blanked() {
 }
 
 #[test]
-fn half_a_signature_is_blanked() {
+fn a_part_of_a_signature_is_blanked() {
     let mut scene = LoggedScene::start(&[("TOP_SIGN_METHOD", "hmac-sha256")]);
     for (from, to) in [(0, 64), (0, 32), (32, 64), (20, 28), (56, 64)] {
         let (reply, line) = scene.told_by(move |call| {
@@ -127,7 +127,7 @@ fn half_a_signature_is_blanked() {
 }
 
 #[test]
-fn the_key_is_blanked_as_a_whole() {
+fn the_app_key_is_blanked_only_as_a_whole() {
     let mut scene = LoggedScene::start(&[]);
     let text = format!("app {APP_KEY}, 8765\u{200b}4321, not {}", &APP_KEY[1..]);
     let (reply, line) =
@@ -137,7 +137,7 @@ fn the_key_is_blanked_as_a_whole() {
 }
 
 #[test]
-fn no_part_of_a_secret_gets_out_in_any_disguise() {
+fn no_part_of_a_secret_is_shown_in_any_encoding() {
     let mut scene = LoggedScene::start(&[("TOP_SESSION", SESSION)]);
     let quotations = (
         prop::sample::select(vec![SESSION, APP_SECRET]),

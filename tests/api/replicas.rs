@@ -1,4 +1,4 @@
-//! Several bridges on one Redis, and what happens when a bridge or Redis dies.
+//! Several bridges with one Redis, and the crash of a bridge or of Redis.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -38,7 +38,7 @@ fn case_of(call: &Call) -> String {
 }
 
 #[test]
-fn a_thousand_callers_of_three_processes_share_one_execution() {
+fn a_thousand_callers_of_three_replicas_share_one_execution() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::After(Duration::from_millis(300), Box::new(Move::accepted())));
     let mut bridges: Vec<Program> = (0..3).map(|_| serve(&gateway, &redis, &[])).collect();
@@ -79,7 +79,7 @@ fn a_thousand_callers_of_three_processes_share_one_execution() {
 }
 
 #[test]
-fn a_key_whose_holder_was_killed_works_again_and_tells_the_doubt() {
+fn a_key_works_again_with_a_doubt_after_its_holder_was_killed() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::start(|number, _| match number {
         0 => Move::Stall(Vec::new()),
@@ -113,7 +113,7 @@ fn a_key_whose_holder_was_killed_works_again_and_tells_the_doubt() {
 }
 
 #[test]
-fn a_record_that_redis_loses_costs_no_true_answer() {
+fn a_record_lost_by_redis_changes_no_answer() {
     let Some(mut redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::After(Duration::from_millis(500), Box::new(Move::accepted())));
     let mut bridge = serve(&gateway, &redis, &[]);
@@ -130,7 +130,7 @@ fn a_record_that_redis_loses_costs_no_true_answer() {
     let line = bridge.line_with("not recorded under its Idempotency-Key");
     assert!(line.contains("\"level\":\"ERROR\"") && line.contains("\"push.outcome\":\"accepted\""), "{line}");
 
-    // Back before the push is over, and empty: the record is written all the same.
+    // Redis is back before the push ends, and empty: the record is written all the same.
     redis.restart();
     thread::scope(|scope| {
         let pushed = scope.spawn(|| push(address, "other", Some(KEY)));
@@ -145,7 +145,7 @@ fn a_record_that_redis_loses_costs_no_true_answer() {
 }
 
 #[test]
-fn a_push_that_outlives_its_caller_is_recorded_before_its_bridge_stops() {
+fn a_push_without_caller_is_recorded_before_the_bridge_stops() {
     let Some(redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::After(Duration::from_secs(1), Box::new(Move::accepted())));
     let (mut stopping, mut other) = (serve(&gateway, &redis, &[]), serve(&gateway, &redis, &[]));
@@ -163,7 +163,7 @@ fn a_push_that_outlives_its_caller_is_recorded_before_its_bridge_stops() {
     assert_eq!(gateway.calls().len(), 1);
 }
 
-/// What callers were told in one phase of a test.
+/// The answers to the callers in one phase of a test.
 #[derive(Default)]
 struct Told {
     counts: BTreeMap<(&'static str, String), usize>,
@@ -171,7 +171,7 @@ struct Told {
 }
 
 #[test]
-fn redis_may_die_hang_and_come_back_under_load() {
+fn redis_may_crash_hang_and_return_under_load() {
     let Some(mut redis) = RedisServer::start() else { return };
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = serve(&gateway, &redis, &[]);
@@ -260,18 +260,18 @@ fn redis_may_die_hang_and_come_back_under_load() {
     }
 }
 
-/// What retrying came to.
+/// The result of retries.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Requests made, retries included.
+    /// The number of requests, including retries.
     pushes: usize,
     executed_twice: usize,
     lies: usize,
     missing: usize,
 }
 
-/// Pushes 500 cases through a gateway that executes and then may not say so, by callers that may not wait for
-/// their answer, and retries each as the callers' guide says, with keys or without.
+/// Pushes 500 cases through a gateway that executes them but does not always answer, from callers that do not always
+/// wait for the answer. Each push is retried as the callers' guide describes, with or without keys.
 fn retried(keyed: bool) -> Tally {
     const CASES: usize = 500;
     let random = Arc::new(Mutex::new(Random::default()));
@@ -312,12 +312,12 @@ fn retried(keyed: bool) -> Tally {
                         return;
                     }
                     let case = format!("case-{number}");
-                    // As the guide says: the same key until there is an answer that is not to be retried.
+                    // As in the guide: the same key until there is an answer that is not retryable.
                     let mut doubt = false;
                     loop {
                         pushes.fetch_add(1, Ordering::SeqCst);
                         if own.below(5) == 0 {
-                            // This time the caller does not wait for its answer, and cannot know.
+                            // This time the caller does not wait for the answer, so the outcome is unknown to it.
                             let mut socket = wire::connect(address);
                             socket.write_all(request(&case, keyed.then_some(KEY), BODY).as_bytes()).unwrap();
                             thread::sleep(Duration::from_millis(10));
@@ -351,7 +351,7 @@ fn retried(keyed: bool) -> Tally {
 }
 
 #[test]
-fn retrying_with_keys_executes_everything_and_less_of_it_twice() {
+fn retries_with_keys_execute_everything_and_fewer_pushes_twice() {
     let (with, without) = thread::scope(|scope| {
         let (with, without) = (scope.spawn(|| retried(true)), scope.spawn(|| retried(false)));
         (with.join().unwrap(), without.join().unwrap())
@@ -365,7 +365,7 @@ fn retrying_with_keys_executes_everything_and_less_of_it_twice() {
 }
 
 #[test]
-fn nothing_personal_and_no_secret_stands_in_redis() {
+fn redis_contains_no_personal_data_and_no_secrets() {
     let Some(redis) = RedisServer::start() else { return };
     let quote = "13812345678 张三 沟通内容";
     let gateway = Gateway::start(move |number, _| match number {
@@ -402,7 +402,7 @@ fn nothing_personal_and_no_secret_stands_in_redis() {
     assert_eq!(dump.iter().filter(|(key, ..)| key.ends_with(":claim")).count(), 1, "{dump:?}");
     assert_eq!(dump.len(), 5, "{dump:?}");
     for (key, life, value) in &dump {
-        // A claim lives for the deadline and a few seconds, a record for its hour.
+        // A claim expires after the deadline and a few seconds, a record after its hour.
         let expected = if key.ends_with(":claim") { 8_000..=13_000 } else { 3_590_000..=3_613_000 };
         assert!(expected.contains(life), "{key} lives for {life} ms");
         let canaries =

@@ -1,4 +1,4 @@
-//! The simulated gateway is as strict as TOP: what it reads, checks and answers, whatever the scenario.
+//! The simulated gateway is as strict as TOP: what it reads, checks and answers, independently of scenarios.
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -22,7 +22,7 @@ fn code(reply: &Reply) -> u64 {
 }
 
 #[test]
-fn each_common_parameter_has_its_codes_for_every_method() {
+fn each_common_parameter_has_its_error_codes_for_every_method() {
     let sandbox = Sandbox::start();
     let ahead = |minutes| timestamp(SignedDuration::from_mins(minutes));
     let (early, late, too_late) = (ahead(-9), ahead(9), ahead(11));
@@ -56,7 +56,7 @@ fn each_common_parameter_has_its_codes_for_every_method() {
         (&[("sign_method", Some("hmac-sha256"))], 0),
         (&[("sign_method", Some("sha1"))], 25),
         (&[("partner_id", Some("沟通 +&=")), ("empty", Some(""))], 0),
-        // The first that fails is the answer.
+        // The first failure is the answer.
         (&[("format", Some("x")), ("app_key", None), ("sign", Some("00"))], 23),
         (&[("app_key", Some("x")), ("v", None), ("timestamp", None)], 29),
         (&[("v", None), ("timestamp", None)], 32),
@@ -94,7 +94,7 @@ fn the_signature_covers_everything_and_its_case_matters() {
 }
 
 #[test]
-fn a_session_is_required_of_pushes_alone_and_only_when_told_to() {
+fn a_session_is_required_only_for_pushes_and_only_if_configured() {
     let (strict, lenient) = (Sandbox::with(true), Sandbox::start());
     for (sent, expected) in [(None, 26), (Some(""), 26), (Some("any"), 0)] {
         let session = ("session", sent);
@@ -105,7 +105,7 @@ fn a_session_is_required_of_pushes_alone_and_only_when_told_to() {
 }
 
 #[test]
-fn parameters_come_in_the_query_in_a_form_and_in_multipart_all_at_once() {
+fn parameters_are_read_from_query_form_and_multipart_together() {
     const FORM: &str = "Application/X-WWW-Form-Urlencoded;charset=UTF-8";
     let sandbox = Sandbox::start();
     let all = signed(&[("partner_id", Some("沟 通+%41")), ("empty", Some(""))]);
@@ -133,7 +133,7 @@ fn parameters_come_in_the_query_in_a_form_and_in_multipart_all_at_once() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_in_xml() {
+fn unreadable_calls_are_refused_in_xml() {
     const FORM: &str = "application/x-www-form-urlencoded";
     const CUT: &str = "--XX\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\ncut";
     let sandbox = Sandbox::start();
@@ -156,7 +156,7 @@ fn what_cannot_be_read_is_refused_in_xml() {
 }
 
 #[test]
-fn what_is_wrong_in_req_is_named() {
+fn errors_in_req_name_the_member() {
     let sandbox = Sandbox::start();
     let with = |member: &str| format!(r#"{{"result":"a","mediation_case_id":"1",{member}}}"#);
     let table = [
@@ -188,7 +188,7 @@ fn what_is_wrong_in_req_is_named() {
 }
 
 #[test]
-fn one_spelling_of_a_time_is_read_and_real_times_only() {
+fn only_valid_times_in_one_spelling_are_accepted() {
     let sandbox = Sandbox::start();
     let table = [
         ("2025-11-17 00:00:00", 0),
@@ -216,7 +216,7 @@ fn one_spelling_of_a_time_is_read_and_real_times_only() {
 }
 
 #[test]
-fn the_time_is_told_in_gmt8() {
+fn the_time_is_returned_in_gmt8() {
     let sandbox = Sandbox::start();
     let before = timestamp(SignedDuration::ZERO);
     let answer = sandbox.call(&signed(&TIME_GET)).json();
@@ -233,7 +233,7 @@ fn the_time_is_told_in_gmt8() {
 }
 
 #[test]
-fn answers_are_written_as_they_were_asked_for() {
+fn answers_have_the_requested_format() {
     let sandbox = Sandbox::start();
     let json = "application/json;charset=UTF-8";
     let xml = "text/xml;charset=UTF-8";
@@ -282,7 +282,7 @@ fn answers_are_written_as_they_were_asked_for() {
 }
 
 #[test]
-fn what_is_no_call_is_answered_as_a_web_server_would() {
+fn other_requests_are_answered_like_a_web_server() {
     let sandbox = Sandbox::start();
     for target in ["/", "/router/rest/", "/sandbox/executions/", "/sandbox/executions/a%20b"] {
         assert_eq!(sandbox.get(target).status, 404, "{target}");

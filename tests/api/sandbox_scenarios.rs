@@ -1,4 +1,4 @@
-//! What case ids make the simulated gateway do, as a caller's TCP sees it.
+//! The behaviour of the simulated gateway for case ids, as a caller's TCP connection sees it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ fn push(sandbox: &Sandbox, case_id: &str) -> Reply {
 }
 
 #[test]
-fn every_row_is_fit_for_a_table_and_the_sandbox_lists_them_all() {
+fn every_scenario_fits_a_table_and_is_listed() {
     let sandbox = Sandbox::start();
     let list = sandbox.get("/sandbox/scenarios");
     assert_eq!(list.header("content-type"), Some("text/plain;charset=UTF-8"));
@@ -36,7 +36,7 @@ fn every_row_is_fit_for_a_table_and_the_sandbox_lists_them_all() {
 }
 
 #[test]
-fn odd_answers_are_odd_in_one_way_and_have_a_request_id_all_the_same() {
+fn unusual_answers_differ_in_one_way_and_have_a_request_id() {
     let sandbox = Sandbox::start();
     let root = "alibaba_jym_servicecenter_mediation_result_push_response";
     let no_booleans = push(&sandbox, "sandbox-no-booleans").json();
@@ -58,7 +58,7 @@ fn odd_answers_are_odd_in_one_way_and_have_a_request_id_all_the_same() {
 }
 
 #[test]
-fn connections_break_as_the_scenario_says() {
+fn connections_break_as_the_scenario_describes() {
     let sandbox = Sandbox::start();
     let exchange = |case_id| sandbox.exchange(&post_form(&push_of(case_id)));
     for (case_id, executed) in [("sandbox-reset", 1), ("sandbox-reset-unread", 0)] {
@@ -77,7 +77,7 @@ fn connections_break_as_the_scenario_says() {
 }
 
 #[test]
-fn a_silent_connection_is_held_until_the_caller_hangs_up() {
+fn a_silent_connection_stays_open_until_the_caller_hangs_up() {
     let sandbox = Sandbox::start();
     for (case_id, first) in [("sandbox-stalled", "HTTP/1.1 200 OK\r\n"), ("sandbox-hang", "")] {
         let mut socket = connect(sandbox.address);
@@ -94,7 +94,7 @@ fn a_silent_connection_is_held_until_the_caller_hangs_up() {
 }
 
 #[test]
-fn what_was_pushed_before_decides_where_the_scenario_says_so() {
+fn earlier_pushes_change_the_answer_only_in_some_scenarios() {
     let sandbox = Sandbox::start();
     for (turn, said) in ["isp.http-connection-refuse", "is_success"].into_iter().cycle().take(4).enumerate() {
         let answer = push(&sandbox, "sandbox-flaky").text();
@@ -110,7 +110,7 @@ fn what_was_pushed_before_decides_where_the_scenario_says_so() {
 }
 
 #[test]
-fn a_ban_that_is_kept_holds_for_every_push_and_for_no_other_method() {
+fn a_kept_ban_applies_to_every_push_and_to_no_other_method() {
     let sandbox = Sandbox::start();
     for (case_id, seconds) in [("sandbox-ban-2s", 2), ("sandbox-ban-71s", 71), ("sandbox-ban-9h", 32_400)] {
         let announced = push(&sandbox, case_id).text();
@@ -127,7 +127,7 @@ fn a_ban_that_is_kept_holds_for_every_push_and_for_no_other_method() {
 }
 
 #[test]
-fn clocks_are_wrong_as_the_scenario_says() {
+fn clocks_are_wrong_as_the_scenario_describes() {
     let sandbox = Sandbox::start();
     let ahead = |answer: &Reply| {
         let date = httpdate::parse_http_date(answer.header("date")?).ok()?;
@@ -155,7 +155,7 @@ fn clocks_are_wrong_as_the_scenario_says() {
 }
 
 #[test]
-fn stopping_closes_what_is_open() {
+fn a_stop_closes_open_connections() {
     let mut sandbox = Sandbox::start();
     let mut idle = connect(sandbox.address);
     idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();

@@ -1,4 +1,4 @@
-//! The tour: whoever pushes every case id of the sandbox, in the order of its table, sees for each what its row says.
+//! The tour: pushes every case id of the sandbox in the order of its table, and compares the result with its row.
 
 use std::thread;
 
@@ -12,13 +12,13 @@ use super::support::{BODY, Reply, TestApp};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// Longer than the slowest row, so that it is accepted; what hangs takes all of it.
+/// Longer than the slowest row, so that it is accepted. Hanging rows take all of it.
 const DEADLINE: (&str, &str) = ("BRIDGE_DEADLINE", "7s");
 
-/// Rows whose answer takes a while. The visitor looks at the next rows meanwhile.
+/// Rows whose answer takes a while. The next rows are pushed meanwhile.
 const SLOW: [&str; 4] = ["sandbox-slow-1s", "sandbox-slow-5s", "sandbox-hang", "sandbox-stalled"];
 
-/// How often the bridge calls TOP for a row, where it is not once.
+/// The number of calls to TOP for a row, if it is not one.
 const ATTEMPTS: [(&str, u64); 5] = [
     ("sandbox-flaky", 2),
     ("sandbox-clock-20m", 2),
@@ -31,7 +31,7 @@ fn bridge(sandbox: &Sandbox) -> TestApp {
     TestApp::of(&[("TOP_GATEWAY_URL", &sandbox.url()), DEADLINE])
 }
 
-/// Fails unless the caller sees what the row says, and the sandbox did what the outcome says.
+/// Fails unless the answer matches the row, and the executions in the sandbox match the outcome.
 fn assert_shown(row: &Scenario, reply: &Reply, sandbox: &Sandbox) {
     let case_id = row.case_id;
     let body = reply.json();
@@ -51,7 +51,7 @@ fn assert_shown(row: &Scenario, reply: &Reply, sandbox: &Sandbox) {
 }
 
 #[test]
-fn every_case_of_the_sandbox_shows_what_its_row_says_in_the_order_of_the_table() {
+fn every_scenario_behaves_as_described_in_the_order_of_the_table() {
     let sandbox = Sandbox::start();
     let app = bridge(&sandbox);
     let (bans, rows): (Vec<_>, Vec<_>) = SCENARIOS.iter().partition(|row| row.case_id.contains("-ban-"));
@@ -84,7 +84,7 @@ fn every_case_of_the_sandbox_shows_what_its_row_says_in_the_order_of_the_table()
 }
 
 #[test]
-fn every_ban_shows_its_length_on_a_bridge_that_has_just_started() {
+fn every_ban_is_reported_with_its_length() {
     let sandbox = Sandbox::start();
     for (case_id, wait) in [
         ("sandbox-ban-2s", "2"),
@@ -99,7 +99,7 @@ fn every_ban_shows_its_length_on_a_bridge_that_has_just_started() {
 }
 
 #[test]
-fn a_duplicate_after_a_timeout_shows_a_refusal_with_a_doubt_before_it() {
+fn a_duplicate_after_a_timeout_is_a_refusal_with_prior_outcome() {
     let sandbox = Sandbox::start();
     let app = bridge(&sandbox);
     let push = || {

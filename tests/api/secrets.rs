@@ -22,14 +22,14 @@ const NAME: &str = "金丝雀名字";
 const PHONE: &str = "13987654321";
 const CONTENT: &str = "金丝雀内容：双方同意退款并撤回投诉";
 const ADDRESS: &str = "10.9.8.7";
-/// A case that is none, with a space behind it.
+/// An invalid case with a space after it.
 const BAD_CASE: &str = "canary-case";
 
 /// How many of [`every_answer`] are to requests that are no pushes: two of another path or method, five documents and
 /// health, one metrics, two of the stop.
-const NO_PUSHES: usize = 10;
+const OTHER_REQUESTS: usize = 10;
 
-/// What TOP does with a push, by its case; the text quotes back whatever TOP knows of the call.
+/// TOP's answer to a push, by its case. The text quotes everything that TOP knows of the call.
 fn scripted(call: &Call) -> Move {
     let form = &call.form;
     let quote = format!(
@@ -86,7 +86,7 @@ fn send(address: SocketAddr, request: &str) -> Reply {
     Reply::of(wire::send_raw(address, request.as_bytes()))
 }
 
-/// Starts a push that TOP never answers, waits until TOP has it, does `meanwhile`, and returns its answer.
+/// Starts a push that TOP never answers, waits until TOP has it, calls `meanwhile`, and returns the answer.
 fn during(gateway: &Gateway, address: SocketAddr, more: &str, meanwhile: impl FnOnce()) -> Reply {
     let calls = gateway.calls().len();
     thread::scope(|scope| {
@@ -99,7 +99,8 @@ fn during(gateway: &Gateway, address: SocketAddr, more: &str, meanwhile: impl Fn
     })
 }
 
-/// One answer for each problem that a caller can bring about, and for each success, and what Redis held before it died.
+/// One answer for each problem that a caller can cause and for each success, and the content of Redis before it
+/// crashed.
 fn every_answer(gateway: &Gateway, redis: &mut RedisServer, bridge: &mut Program) -> (Vec<Reply>, String) {
     let address = bridge.address();
     let mut answers = Vec::new();
@@ -156,11 +157,13 @@ fn every_answer(gateway: &Gateway, redis: &mut RedisServer, bridge: &mut Program
     redis.kill();
     answers.push(send(address, &request("accepted", "Idempotency-Key: new\r\n", &good())));
     answers.push(send(address, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-    // A connection from before the stop, on which somebody asks while the last push is waited for.
-    let mut standing = wire::connect(address);
-    let mut reader = BufReader::new(standing.try_clone().unwrap());
+    // A connection from before the stop, for a request while the last push waits.
+    let mut open_connection = wire::connect(address);
+    let mut reader = BufReader::new(open_connection.try_clone().unwrap());
     let mut ask = |path: &str| {
-        standing.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
+        open_connection
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
+            .unwrap();
         Reply::of(read_message(&mut reader, true).unwrap().unwrap())
     };
     let mut ready = vec![ask("/readyz")];
@@ -175,7 +178,7 @@ fn every_answer(gateway: &Gateway, redis: &mut RedisServer, bridge: &mut Program
 }
 
 #[test]
-fn no_canary_leaves_by_any_way() {
+fn secrets_never_leak() {
     let Some(mut redis) = RedisServer::guarded(PASSWORD) else { return };
     let redis_url = redis.url();
     let gateway = Gateway::start(|_, call| scripted(call));
@@ -190,7 +193,7 @@ fn no_canary_leaves_by_any_way() {
         ("BRIDGE_MAX_BODY", "1000"),
         ("BRIDGE_IDEMPOTENCY", "redis"),
         ("BRIDGE_REDIS_URL", redis_url.as_str()),
-        // All pushes and their answers by one worker, so that the stop finds the standing connection.
+        // One worker for all pushes and answers, so that the stop finds the open connection.
         ("BRIDGE_WORKERS", "1"),
     ];
     let mut bridge = Program::serve(&gateway.url(), &variables);
@@ -203,8 +206,8 @@ fn no_canary_leaves_by_any_way() {
         .filter(|answer| answer.status >= 400)
         .map(|answer| answer.json()["code"].as_str().unwrap().to_owned())
         .collect();
-    // Two are not met here: a fault of the bridge, which no caller can bring about (a unit test shows that the text of a
-    // panic is not told), and what is only told where there are no callers.
+    // Two problems do not occur here: an error of the bridge, which no caller can cause (a unit test checks that the
+    // text of a panic is not logged), and a problem that occurs only without callers.
     let elsewhere = [Code::InternalError, Code::MisdirectedRequest];
     let met = Code::VARIANTS.iter().filter(|code| !elsewhere.contains(code));
     let all = met.map(|code| code.name().to_owned());
@@ -231,7 +234,7 @@ fn no_canary_leaves_by_any_way() {
         assert!(!log.contains(private), "{private} in\n{log}");
         assert!(!config.contains(private), "{private} in\n{config}");
     }
-    // The operator reads there which address a whitelist lacks; callers need not know.
+    // The operator finds there which address a whitelist lacks; callers do not need it.
     assert!(log.contains(ADDRESS) && !shown.iter().any(|answer| answer.contains(ADDRESS)));
     assert!(log.contains("金*") && log.contains("139****4321"), "masked, they are there");
     let metrics =
@@ -241,11 +244,11 @@ fn no_canary_leaves_by_any_way() {
     }
     let by_caller = "mediation_bridge_caller_pushes_total{caller=\"wms\",";
     assert!(metrics.lines().all(|line| line.starts_with(by_caller) || !line.contains("wms")), "{metrics}");
-    // What TOP said in a rejection is part of its answer, which is repeated.
+    // TOP's message in a rejection is part of its answer, which is replayed.
     assert!(
         stored.contains("rejected") && !stored.contains(APP_KEY) && !stored.contains(ADDRESS),
         "{stored}"
     );
     let pushes = lines.iter().filter(|line| line.contains("\"message\":\"push\"")).count();
-    assert_eq!(pushes, answers.len() - NO_PUSHES, "one line a push");
+    assert_eq!(pushes, answers.len() - OTHER_REQUESTS, "one line a push");
 }

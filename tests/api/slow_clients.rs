@@ -1,4 +1,4 @@
-//! What a connection may hold open, and for how long; and what clients that offer or wait for more get.
+//! Time limits of connections, and the answers to clients that offer an upgrade or wait for `100 Continue`.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::support::wire::{connect, read_message};
 use super::support::{BODY, CASE, Gateway, Move, Reply, TestApp};
 
-/// What an unfinished head, or the rest of an answered body, may take.
+/// The limit for an unfinished head, or for the rest of an answered body.
 const BOUND: Duration = Duration::from_secs(5);
 const HEALTH: &str = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const HALF_HEAD: &str = "GET /livez HTTP/1.1\r\nHost: loc";
@@ -27,22 +27,22 @@ fn chunked(path: &str, media_type: &str, chunks: &str) -> String {
     )
 }
 
-/// Reads whatever comes until the connection is closed, and returns how many answers began in it.
+/// Reads until the connection is closed, and returns the number of answers.
 fn read_to_the_end(socket: &mut TcpStream) -> usize {
     let mut bytes = Vec::new();
-    // A reset ends it as well.
+    // A reset also ends it.
     let _ = socket.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).matches("HTTP/1.1 ").count()
 }
 
 #[test]
-fn what_does_not_end_is_closed_in_time() {
+fn unfinished_requests_are_closed_in_time() {
     let app = TestApp::accepting(&[("BRIDGE_MAX_BODY", "1000")]);
     let path = format!("/mediations/{CASE}/result");
     let json = "application/json";
     let begun = chunked(&path, json, &format!("{:x}\r\n{BODY}\r\n", BODY.len()));
     let large = "x".repeat(2_000);
-    // What is sent, in pieces that are each answered but the last, and how many answers there are.
+    // The pieces that are sent, of which all but the last are answered, and the number of answers.
     let cases: [(&str, Vec<String>, usize); 9] = [
         ("a second head", vec![HEALTH.to_owned(), HALF_HEAD.to_owned()], 1),
         ("a head behind a push", vec![push(""), HALF_HEAD.to_owned()], 1),
@@ -77,8 +77,8 @@ fn what_does_not_end_is_closed_in_time() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_closed_behind_its_answer() {
-    // Longer than the bound itself, so that nothing of the wait for the head is left.
+fn a_connection_without_the_body_is_closed_after_the_answer() {
+    // Longer than the limit itself, so that nothing of the limit for the head is left.
     let deadline = Duration::from_millis(5_500);
     let app = TestApp::accepting(&[("BRIDGE_DEADLINE", "5500ms")]);
     let path = format!("/mediations/{CASE}/result");
@@ -106,7 +106,7 @@ fn a_body_that_does_not_come_is_closed_behind_its_answer() {
 }
 
 #[test]
-fn a_body_that_goes_on_behind_its_answer_is_not_read_for_ever() {
+fn a_body_after_its_answer_is_read_for_a_limited_time() {
     let app = TestApp::accepting(&[("BRIDGE_CALLERS", "wms:0123456789abcdef")]);
     let mut socket = connect(app.address);
     let begun = Instant::now();
@@ -122,13 +122,13 @@ fn a_body_that_goes_on_behind_its_answer_is_not_read_for_ever() {
 }
 
 #[test]
-fn an_answer_that_nobody_reads_is_given_up() {
+fn an_unread_answer_is_abandoned() {
     let app = TestApp::accepting(&[("BRIDGE_DEADLINE", "300ms"), ("TOP_CONNECT_TIMEOUT", "200ms")]);
     let mut socket = connect(app.address);
     let file = "GET /swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n";
     socket.write_all(file.repeat(16).as_bytes()).unwrap();
     let begun = Instant::now();
-    // Whether it is closed shows in what else can be written: nobody reads it any more.
+    // Further writes show whether the connection is closed, because it is no longer read.
     while socket.write_all(HEALTH.as_bytes()).is_ok() {
         assert!(begun.elapsed() < BOUND + Duration::from_secs(3), "{:?}", begun.elapsed());
         thread::yield_now();
@@ -137,7 +137,7 @@ fn an_answer_that_nobody_reads_is_given_up() {
 }
 
 #[test]
-fn a_connection_between_requests_is_kept() {
+fn an_idle_connection_stays_open() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::with(&gateway, &[]);
     let chunks = format!("{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len());
@@ -150,10 +150,10 @@ fn a_connection_between_requests_is_kept() {
                 let mut socket = connect(address);
                 let mut reader = BufReader::new(socket.try_clone().unwrap());
                 assert_eq!(ask(&mut socket, &mut reader, &[request.as_bytes()]).status, 200);
-                // In pieces, whatever they break.
+                // In pieces that break the head.
                 let (first, rest) = request.as_bytes().split_at(request.find("\r\n\r\n").unwrap() + 2);
                 assert_eq!(ask(&mut socket, &mut reader, &[first, rest]).status, 200);
-                // Longer than anything unfinished may take.
+                // Longer than the limit for anything unfinished.
                 socket.set_read_timeout(Some(BOUND + Duration::from_secs(1))).unwrap();
                 let nothing = socket.read(&mut [0]);
                 assert!(nothing.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "{request}");
@@ -163,7 +163,7 @@ fn a_connection_between_requests_is_kept() {
     });
 }
 
-/// Sends a request in these pieces, and reads its answer.
+/// Sends a request in these pieces and reads its answer.
 fn ask(socket: &mut TcpStream, reader: &mut BufReader<TcpStream>, pieces: &[&[u8]]) -> Reply {
     for piece in pieces {
         socket.write_all(piece).unwrap();
@@ -172,7 +172,7 @@ fn ask(socket: &mut TcpStream, reader: &mut BufReader<TcpStream>, pieces: &[&[u8
 }
 
 #[test]
-fn an_offer_of_another_protocol_gets_the_ordinary_answer() {
+fn an_upgrade_offer_gets_the_ordinary_answer() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::with(&gateway, &[]);
     let offers = [
@@ -192,7 +192,7 @@ fn an_offer_of_another_protocol_gets_the_ordinary_answer() {
             assert_eq!(reply.header("connection"), None, "{offer}");
             assert!(begun.elapsed() < Duration::from_secs(1), "{offer}");
         }
-        // A head in pieces is answered as well, though the connection may end with it.
+        // A head in pieces is also answered, although the connection may end after it.
         let mut socket = connect(app.address);
         let mut reader = BufReader::new(socket.try_clone().unwrap());
         for piece in request.as_bytes().chunks(40) {
@@ -210,7 +210,7 @@ fn an_offer_of_another_protocol_gets_the_ordinary_answer() {
 }
 
 #[test]
-fn a_body_is_not_asked_for_where_the_head_is_refused() {
+fn no_100_continue_is_sent_if_the_head_is_refused() {
     let app = TestApp::accepting(&[("BRIDGE_MAX_BODY", "1000"), ("BRIDGE_CALLERS", "wms:0123456789abcdef")]);
     let path = format!("/mediations/{CASE}/result");
     let known = "Authorization: Bearer 0123456789abcdef\r\n";

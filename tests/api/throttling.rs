@@ -1,4 +1,4 @@
-//! HTTP 429, and how long to wait: what proves that nothing was executed, and what only looks so.
+//! HTTP 429 and `Retry-After`: which answers prove that nothing was executed.
 
 use std::io::Write;
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use flate2::write::{DeflateEncoder, GzEncoder};
 
 use super::support::{ACCEPTED, Move, Scene};
 
-/// What TOP may say of a push that it executed.
+/// TOP's possible answers to a push that it executed.
 fn tops_own_words() -> Vec<String> {
     let refusal = |members: &str| format!(r#"{{"error_response":{{{members}}}}}"#);
     vec![
@@ -18,7 +18,7 @@ fn tops_own_words() -> Vec<String> {
     ]
 }
 
-/// The same in XML, as TOP answers when it is asked for no format.
+/// The same in XML, TOP's format if none is requested.
 fn in_xml(json: &str) -> String {
     let name =
         if json.contains("error_response") { "error_response" } else { "mediation_result_push_response" };
@@ -43,7 +43,7 @@ fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 
 type Head = Vec<(&'static str, &'static str)>;
 
-/// The ways in which TOP's words were seen, or may be, so that they are no envelope.
+/// The observed or possible forms in which TOP's answers are not an envelope.
 #[rustfmt::skip]
 fn disguises(json: &str) -> Vec<(&'static str, Head, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
@@ -88,13 +88,13 @@ fn answer(status: u16, head: &[(&'static str, &str)], body: Vec<u8>) -> Move {
     Move::Answer(status, head.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(), body)
 }
 
-/// An answer whose head is written as it stands here.
+/// An answer with exactly this head.
 fn raw(head: &str, body: &[u8]) -> Move {
     Move::Bytes([format!("HTTP/1.1 429 X\r\n{head}\r\n").as_bytes(), body].concat())
 }
 
 #[test]
-fn tops_own_words_prove_nothing_under_any_status_however_they_come() {
+fn answers_of_top_prove_nothing_under_any_status_in_any_form() {
     let scene = Scene::start(&[]);
     for words in tops_own_words() {
         for (name, head, body) in disguises(&words) {
@@ -116,7 +116,7 @@ fn tops_own_words_prove_nothing_under_any_status_however_they_come() {
 }
 
 #[test]
-fn what_is_read_is_believed_under_429_too() {
+fn a_valid_envelope_counts_under_429() {
     let scene = Scene::start(&[]);
     let with_mark = format!("\u{feff}{ACCEPTED}");
     for body in [ACCEPTED, &with_mark] {
@@ -127,7 +127,7 @@ fn what_is_read_is_believed_under_429_too() {
 }
 
 #[test]
-fn an_end_that_is_not_told_proves_nothing() {
+fn an_answer_without_detectable_end_proves_nothing() {
     let scene = Scene::start(&[]);
     let chunks = b"9\r\nslow down\r\n0\r\n\r\n";
     for (name, head, body, code) in [
@@ -151,7 +151,7 @@ fn an_end_that_is_not_told_proves_nothing() {
 }
 
 #[test]
-fn something_before_top_that_throttles_proves_that_nothing_was_executed() {
+fn throttling_before_top_proves_that_nothing_was_executed() {
     let scene = Scene::start(&[]);
     let html = |charset| vec![("Content-Type", charset)];
     for (name, head, body) in [
@@ -180,7 +180,7 @@ fn something_before_top_that_throttles_proves_that_nothing_was_executed() {
 }
 
 #[test]
-fn a_wait_that_something_before_top_asks_for_is_passed_on() {
+fn retry_after_from_a_proxy_before_top_is_passed_on() {
     let scene = Scene::start(&[]);
     let wait = |status, value: &str| {
         let (reply, _) = scene.told(answer(status, &[("Retry-After", value)], b"slow down".to_vec()));

@@ -1,4 +1,4 @@
-//! Faults on the way to TOP and back: what is proven, and what is not.
+//! Faults on the way to TOP and back: what they prove.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,12 +13,12 @@ use super::support::tls::TlsGateway;
 use super::support::wire::connect;
 use super::support::{ACCEPTED, BODY, CASE, Gateway, Move, Program, Reply, TestApp, wire};
 
-/// Deadlines that keep hanging gateways from making the tests long.
+/// Deadlines that keep the tests short although gateways hang.
 const SHORT: [(&str, &str); 2] = [("BRIDGE_DEADLINE", "600ms"), ("TOP_CONNECT_TIMEOUT", "150ms")];
-/// The bridge answers so long after its deadline at the latest.
+/// The maximum time after the deadline until the bridge answers.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// What a caller must be told: status, code, outcome, attempts.
+/// The expected answer: status, code, outcome, attempts.
 type Told = (u16, &'static str, &'static str, u32);
 
 const BAD: Told = (502, "top_bad_response", "unknown", 1);
@@ -104,7 +104,7 @@ fn faults_after_reading() -> Vec<(&'static str, Move, Told)> {
 }
 
 #[test]
-fn whatever_happens_after_the_request_was_read_nothing_is_called_not_executed() {
+fn no_fault_after_the_request_was_read_is_not_executed() {
     for (name, fault, told) in faults_after_reading() {
         let gateway = Gateway::always(fault);
         let app = TestApp::with(&gateway, &SHORT);
@@ -118,7 +118,7 @@ fn whatever_happens_after_the_request_was_read_nothing_is_called_not_executed() 
 }
 
 #[test]
-fn strange_but_whole_answers_are_understood() {
+fn unusual_but_complete_answers_are_accepted() {
     let chunked = format!("{:x};x=y\r\n{ACCEPTED}\r\n0\r\nX-Trailer: 1\r\n\r\n", ACCEPTED.len());
     let interim =
         [b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n".as_slice(), &answer("", ACCEPTED.as_bytes())]
@@ -136,7 +136,7 @@ fn strange_but_whole_answers_are_understood() {
     }
 }
 
-/// A socket that does with each connection what it is told.
+/// A listener that handles each connection with `each`.
 fn sockets(each: impl Fn(TcpStream) + Send + Sync + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, count) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
@@ -156,7 +156,7 @@ fn bridge_to(url: &str) -> TestApp {
 }
 
 #[test]
-fn what_never_reached_the_gateway_is_proven_and_tried_again() {
+fn calls_that_never_reached_the_gateway_are_repeated() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (hanging, _) = sockets(|mut socket| drop(socket.read_to_end(&mut Vec::new())));
     let (closing, tries) = sockets(drop);
@@ -182,7 +182,7 @@ fn what_never_reached_the_gateway_is_proven_and_tried_again() {
         let body = reply.problem("top_unreachable");
         assert_eq!((name, body["outcome"].as_str()), (name, Some("not_executed")));
         assert_eq!((name, reply.header("retry-after")), (name, Some("2")));
-        // Hanging handshakes use up the deadline before the third attempt may.
+        // Hanging handshakes may use up the deadline before the third attempt.
         let attempts = body["attempts"].as_u64().unwrap();
         assert!((2..=3).contains(&attempts), "{name}: {attempts}");
         assert!(took < Duration::from_millis(600) + GRACE, "{name}: {took:?}");
@@ -191,8 +191,8 @@ fn what_never_reached_the_gateway_is_proven_and_tried_again() {
 }
 
 #[test]
-fn a_connection_that_is_not_made_in_time_is_proven_too() {
-    // A queue of one, full: further connections are neither made nor refused.
+fn a_connect_timeout_proves_that_nothing_was_sent() {
+    // A full queue of one: further connections are neither accepted nor refused.
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
     listener.listen(0).unwrap();
@@ -208,14 +208,14 @@ fn a_connection_that_is_not_made_in_time_is_proven_too() {
     let reply = TestApp::of(&changes).push_good();
     assert_told("connect timeout", &reply, (503, "top_unreachable", "not_executed", 3));
 
-    // The deadline passes while the connection is being made: one attempt, and proof all the same.
+    // The deadline passes while the connection is being established: one attempt, with the same proof.
     let changes =
         [("BRIDGE_DEADLINE", "200ms"), ("TOP_CONNECT_TIMEOUT", "199ms"), ("TOP_GATEWAY_URL", url.as_str())];
     assert_told("deadline", &TestApp::of(&changes).push_good(), (503, "top_unreachable", "not_executed", 1));
 }
 
 #[test]
-fn retries_stop_at_their_number_and_where_the_gateway_answers() {
+fn retries_stop_at_their_maximum_and_at_the_first_answer() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{closed}/router/rest");
     for (allowed, attempts) in [("1", 1), ("2", 2), ("5", 5)] {
@@ -234,7 +234,7 @@ fn retries_stop_at_their_number_and_where_the_gateway_answers() {
 }
 
 #[test]
-fn a_trusted_certificate_is_trusted_for_its_names_alone() {
+fn a_trusted_certificate_is_valid_only_for_its_names() {
     let gateway = TlsGateway::start(&["localhost"]);
     let folder = tempfile::tempdir().unwrap();
     let authority = folder.path().join("authority.pem");
@@ -255,7 +255,7 @@ fn a_trusted_certificate_is_trusted_for_its_names_alone() {
 }
 
 #[test]
-fn an_answer_cut_after_any_byte_is_never_a_success_nor_not_executed() {
+fn an_answer_cut_after_any_byte_is_neither_accepted_nor_not_executed() {
     let bytes =
         Move::answer_bytes(200, &[("Content-Type", "application/json".to_owned())], ACCEPTED.as_bytes());
     let chunked = format!("{:x}\r\n{ACCEPTED}\r\n0\r\n\r\n", ACCEPTED.len());
@@ -267,7 +267,7 @@ fn an_answer_cut_after_any_byte_is_never_a_success_nor_not_executed() {
         let app = TestApp::with(&gateway, &[("BRIDGE_WORKERS", "1")]);
         for cut in 0..length {
             let reply = app.push_good();
-            // Of the last chunk's end some bytes are dispensable; the answer itself is not.
+            // The last bytes of the last chunk are not necessary, but the answer itself is.
             if reply.status == 200 {
                 assert!(cut + 4 >= length, "accepted after {cut} of {length} bytes");
             } else {
@@ -280,7 +280,7 @@ fn an_answer_cut_after_any_byte_is_never_a_success_nor_not_executed() {
 }
 
 #[test]
-fn a_request_cut_after_any_byte_is_told_by_what_was_read() {
+fn a_request_cut_after_any_byte_is_never_a_false_not_executed() {
     let gateway = Gateway::always(Move::accepted());
     TestApp::start(&gateway).push_good();
     let call = gateway.only_call();
@@ -313,7 +313,7 @@ fn a_request_cut_after_any_byte_is_told_by_what_was_read() {
 }
 
 #[test]
-fn a_push_that_began_outlives_its_caller() {
+fn a_push_that_began_continues_without_its_caller() {
     let gateway = Gateway::always(Move::After(Duration::from_millis(300), Box::new(Move::accepted())));
     let mut bridge = Program::serve(&gateway.url(), &[]);
     let mut caller = connect(bridge.address());
@@ -330,7 +330,7 @@ fn a_push_that_began_outlives_its_caller() {
         thread::yield_now();
     }
     drop(caller);
-    // Stopping waits for it, though no connection is left.
+    // The stop waits for it, although no connection is left.
     bridge.signal("TERM");
     let line = bridge.line_with("\"message\":\"push\"");
     assert!(line.contains("\"push.outcome\":\"accepted\"") && line.contains("gone"), "{line}");

@@ -1,4 +1,4 @@
-//! What the bridge refuses before it calls TOP: everything at once, with its place.
+//! Requests that the bridge refuses before it calls TOP: all violations at once, with their locations.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::support::{BODY, Gateway, Move, Reply, TestApp};
 
-/// The places and codes of a reply's `errors`.
+/// The locations and codes of a reply's `errors`.
 fn errors(reply: &Reply) -> BTreeSet<(String, String)> {
     let body = reply.problem("validation_failed");
     assert_eq!(reply.status, 422);
@@ -25,7 +25,7 @@ fn set(pairs: &[(&str, &str)]) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn members_are_judged_by_their_rules() {
+fn members_are_checked_by_their_rules() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let long = |n: usize| "字".repeat(n);
@@ -86,7 +86,7 @@ fn repeated_members_are_refused() {
 }
 
 #[test]
-fn everything_is_told_at_once_the_path_and_headers_included() {
+fn all_violations_are_reported_at_once() {
     let app = TestApp::accepting(&[]);
     let body = json!({
         "work_number": 1,
@@ -113,13 +113,13 @@ fn everything_is_told_at_once_the_path_and_headers_included() {
     ];
     let found = errors(&reply);
     let missing: Vec<_> = set(&expected).difference(&found).cloned().collect();
-    // A telephone number that is too short is not also told that it lacks digits.
+    // A telephone number that is too short has no second violation for its number of digits.
     assert_eq!(missing, [("/mediator_phone".to_owned(), "bad_format".to_owned())]);
     assert_eq!(found.len(), expected.len() - 1);
 }
 
 #[test]
-fn a_case_id_is_decoded_once_and_then_judged() {
+fn a_case_id_is_decoded_once_and_then_checked() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let headers = [("Content-Type", "application/json")];
@@ -149,7 +149,7 @@ fn a_case_id_is_decoded_once_and_then_judged() {
 }
 
 #[test]
-fn what_is_not_json_is_malformed() {
+fn invalid_json_is_malformed() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let deep =
@@ -185,7 +185,7 @@ fn what_is_not_json_is_malformed() {
 }
 
 #[test]
-fn answers_stay_bounded_whatever_is_sent() {
+fn answers_are_bounded_for_any_request() {
     let app = TestApp::accepting(&[]);
     let many = (0..20_000).map(|number| format!(r#""m{number}":0,"#)).collect::<Vec<_>>().concat();
     let reply = app.push(&format!(r#"{{{many}"result":"s"}}"#));
@@ -200,7 +200,7 @@ fn answers_stay_bounded_whatever_is_sent() {
 }
 
 #[test]
-fn a_strange_name_is_pointed_at_exactly_and_shown_on_one_line() {
+fn an_unusual_name_has_an_exact_pointer_and_stays_on_one_line() {
     let app = TestApp::accepting(&[]);
     let body = app.push(r#"{"a\n/~\u0016":0,"result":"s"}"#).problem("validation_failed");
     assert_eq!(body["errors"][0]["pointer"], "/a\n~1~0\u{16}");
@@ -209,7 +209,7 @@ fn a_strange_name_is_pointed_at_exactly_and_shown_on_one_line() {
 }
 
 #[test]
-fn a_lone_surrogate_is_named_rightly_high_or_low() {
+fn a_high_or_low_lone_surrogate_is_reported_as_such() {
     let app = TestApp::accepting(&[]);
     for body in [
         r#"{"result":"\ud83d"}"#,
@@ -233,7 +233,7 @@ fn a_lone_surrogate_is_named_rightly_high_or_low() {
 }
 
 #[test]
-fn what_shows_as_nothing_is_blank_and_what_stands_beside_it_is_kept() {
+fn invisible_texts_are_blank_and_other_texts_are_kept() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let blanks = [
@@ -274,7 +274,7 @@ fn what_shows_as_nothing_is_blank_and_what_stands_beside_it_is_kept() {
 }
 
 #[test]
-fn a_media_type_that_is_nearly_right_is_told_what_to_change() {
+fn an_almost_correct_media_type_is_explained() {
     let gateway = Gateway::always(Move::accepted());
     let app = TestApp::start(&gateway);
     let json = "application/json";

@@ -4,7 +4,7 @@
 //! stage to begin, and where it may, writes the form. It polls again after that, and a second task does the same, as if the
 //! library sent the request once more on another connection. The call gives up at any moment, since its deadline passes or
 //! the connection breaks, and concludes from what the stage says. What its conclusion means is the program's own:
-//! [`CallError::failure`], [`Outcome::of`].
+//! [`CallError::failure`], [`Outcome::from_failure`].
 //!
 //! The stage's compare-and-swap is one access. To show that it has to be, the second half of the test takes it apart into a
 //! load and a store, and expects that the checker finds a push that is called `not_executed` and is written.
@@ -15,7 +15,7 @@
 //! the stage is one location, and the form is behind a lock.
 //!
 //! [`CallError::failure`]: mediation_bridge::top::CallError::failure
-//! [`Outcome::of`]: mediation_bridge::delivery::Outcome::of
+//! [`Outcome::from_failure`]: mediation_bridge::delivery::Outcome::from_failure
 
 use mediation_bridge::delivery::Outcome;
 use mediation_bridge::top::CallError;
@@ -137,7 +137,7 @@ impl Model for Decide {
                 } else {
                     CallError::DeadlineAfterSending
                 };
-                state.concluded = Some(Outcome::of(error.failure()));
+                state.concluded = Some(Outcome::from_failure(error.failure()));
             }
         }
         (state != *before).then_some(state)

@@ -8,7 +8,7 @@
 //! * The store keeps one slot. It loses all, or fails over to a copy that is behind by any number of steps.
 //! * A push's bridge dies at any step, or its task panics; its caller stops waiting at any step, and tries again while the
 //!   push goes on. Each push may have a bridge of its own, so several that die at once are among the cases.
-//! * A call ends in every way that [`attempts::next`] and [`Outcome::of`] tell apart, with and without time left. The gateway
+//! * A call ends in every way that [`attempts::next`] and [`Outcome::from_failure`] tell apart, with and without time left. The gateway
 //!   has executed what it accepted, what came to `unknown`, and a call whose end nobody learns. A push that a ban, the number
 //!   of pushes or a stop of the bridge ends before its call is as one whose call was not executed.
 //! * A caller keeps its doubt over its tries, as the retry guide and the clients to copy do. It may give up after each, which
@@ -18,7 +18,7 @@
 //!
 //! What is proven is in [`properties`], with what each needs of the store. What decides is the program's own: [`Entry`],
 //! which the store in memory keeps and which the scripts for Redis follow (`tests/api/key_stores.rs`), [`Completion`],
-//! [`attempts::next`], [`Outcome::of`], [`Delivered`]. The steps between are this model's, as `delivery.rs` and
+//! [`attempts::next`], [`Outcome::from_failure`], [`Delivered`]. The steps between are this model's, as `delivery.rs` and
 //! `idempotency/redis.rs` take them. [`rules`] lists what the properties rest on; a test takes each away and expects that
 //! the checker finds where that leads.
 //!
@@ -30,7 +30,7 @@
 //! keys` adds larger ones, for some minutes and with a few gigabytes.
 //!
 //! [`attempts::next`]: mediation_bridge::delivery::attempts::next
-//! [`Outcome::of`]: mediation_bridge::delivery::Outcome::of
+//! [`Outcome::from_failure`]: mediation_bridge::delivery::Outcome::from_failure
 //! [`Entry`]: mediation_bridge::delivery::idempotency::Entry
 //! [`Completion`]: mediation_bridge::delivery::idempotency::Completion
 //! [`Delivered`]: mediation_bridge::delivery::Delivered

@@ -1,4 +1,4 @@
-//! What is common to the whole OpenAPI document, and to each of its operations.
+//! The parts of the OpenAPI document that all operations share.
 
 use serde_json::Value;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -17,18 +17,18 @@ use crate::api::problem::{FieldError, Problem, ProblemBody};
 
 const DESCRIPTION: &str = "\
 Pushes the results of mediations at Jiaoyimao (交易猫) to the Taobao Open Platform (TOP), method \
-`alibaba.jym.servicecenter.mediation.result.push` (调解结果推送), and tells honestly what became of each.
+`alibaba.jym.servicecenter.mediation.result.push` (调解结果推送), and reports the outcome of each.
 
 A push is plain JSON. The bridge checks everything, converts `completed_time` to GMT+8, signs, forwards, and maps what \
 TOP answers to an HTTP status. Everything but a success is `application/problem+json` (RFC 9457) with a `code`, an \
-`outcome` that tells whether the push was executed, and `retryable`; [/problems](../problems) explains them all, in \
-English and Chinese. HEAD works wherever GET does.
+`outcome` that says whether the push was executed, and `retryable`; [/problems](../problems) explains them all, in \
+English and Chinese. HEAD is available for every GET.
 
 Requests are closed: an unknown member is refused. Answers are open: a later version may add members and codes, and \
 keeps those that there are.";
 
-/// What catalogues of interfaces identify this one by, and whom it is for: extensions of `info` in the order in which they
-/// are written, which `utoipa` does not keep.
+/// The extensions of `info` by which API catalogues identify this API and its audience. They are written in this order,
+/// which `utoipa` does not keep.
 const IDENTITY: [(&str, &str); 2] =
     [("x-api-id", "fdd5106f-9f58-44ad-b87d-8da33abe5b17"), ("x-audience", "company-internal")];
 
@@ -62,7 +62,7 @@ const MISDIRECTED_REQUEST: &str = "MisdirectedRequest";
 const INTERNAL_ERROR: &str = "InternalError";
 const OTHER_PROBLEM: &str = "OtherProblem";
 
-/// Adds what every operation shares, so that no handler has to repeat it.
+/// Adds what every operation shares, so that no handler repeats it.
 pub struct Common;
 
 impl Modify for Common {
@@ -70,30 +70,28 @@ impl Modify for Common {
         document.servers = Some(vec![
             ServerBuilder::new()
                 .url(".")
-                .description(Some(
-                    "This bridge, wherever the document came from: local, staging or production",
-                ))
+                .description(Some("The bridge that serves this document: local, staging or production"))
                 .extensions(Some(ExtensionsBuilder::new().add("x-internal", true).build()))
                 .build(),
         ]);
         for item in document.paths.paths.values_mut() {
             if let PathItem { get: Some(operation), .. } = item {
-                read(operation);
+                add_reading_parts(operation);
             }
             for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-                every(operation);
+                add_common_parts(operation);
             }
         }
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(BEARER, bearer());
-        for (name, response) in shared() {
+        for (name, response) in shared_responses() {
             components.responses.insert(name.to_owned(), response.into());
         }
     }
 }
 
-/// What every operation has: the headers that tie a request to logs and traces, and problems of any kind.
-fn every(operation: &mut Operation) {
+/// Adds the headers for logs and traces and the common problems to an operation.
+fn add_common_parts(operation: &mut Operation) {
     let parameter = |name: &str, schema: RefOr<Schema>, description: &str| -> RefOr<Parameter> {
         ParameterBuilder::new()
             .name(name)
@@ -108,12 +106,12 @@ fn every(operation: &mut Operation) {
         parameter(
             "X-Request-Id",
             RequestId::schema(),
-            "An identifier of the caller's own for this request: the answer, its `request_id` and the bridge's log repeat it.",
+            "The caller's own identifier of this request. The answer, its `request_id` and the bridge's log repeat it.",
         ),
         parameter(
             "traceparent",
             TraceId::schema(),
-            "The trace that this request belongs to (W3C Trace Context); the bridge's log names it.",
+            "The trace of this request (W3C Trace Context). The bridge's log repeats its identifier.",
         ),
     ]);
     for (status, name) in [("421", MISDIRECTED_REQUEST), ("default", OTHER_PROBLEM)] {
@@ -126,8 +124,8 @@ fn every(operation: &mut Operation) {
     }
 }
 
-/// What every operation that only reads has.
-fn read(operation: &mut Operation) {
+/// Adds the answers of an operation that only reads.
+fn add_reading_parts(operation: &mut Operation) {
     operation.security = Some(vec![utoipa::openapi::security::SecurityRequirement::default()]);
     for (status, name) in [("405", METHOD_NOT_ALLOWED), ("500", INTERNAL_ERROR)] {
         let response = Ref::from_response_name(name);
@@ -136,7 +134,7 @@ fn read(operation: &mut Operation) {
 }
 
 /// The answers that operations share, by name.
-fn shared() -> [(&'static str, Response); 4] {
+fn shared_responses() -> [(&'static str, Response); 4] {
     let path = paths::PROBLEMS;
     let failed = || [Problem::internal(false)];
     let shared = [
@@ -152,12 +150,13 @@ fn shared() -> [(&'static str, Response); 4] {
 }
 
 fn bearer() -> SecurityScheme {
-    let description = "The token that the bridge's operator gave to the caller. Not asked for where no callers are configured.";
+    let description =
+        "The token that the bridge's operator gave to the caller. Not required if no callers are configured.";
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
     SecurityScheme::Http(scheme.build())
 }
 
-/// The document as it is served, printed and committed.
+/// The document as text, as it is served, printed and committed.
 pub fn text(mut document: OpenApi) -> String {
     Common.modify(&mut document);
     let mut document = serde_json::to_value(document).unwrap_or_default();

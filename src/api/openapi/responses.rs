@@ -1,4 +1,4 @@
-//! Answers in the document that come from the catalogue of problems: by status, with headers and examples.
+//! Answers of the document that are generated from the catalogue of problems: by status, with headers and examples.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,13 @@ use crate::api::problem::explanation::Language;
 use crate::api::problem::{Code, MEDIA_TYPE, Problem};
 use crate::api::schema::{integer, string, words};
 
-/// Responses by status, as `IntoResponses` gives them.
+/// Responses by status, the type that `IntoResponses` returns.
 pub type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// The longest wait that an answer asks for, in seconds.
+/// The maximum of `Retry-After`, in seconds.
 pub const MAX_RETRY_AFTER: u16 = 3600;
 
-/// The answers of an operation at `path` that are these problems, each an example of its kind.
+/// The answers of the operation at `path` that are `examples`.
 pub fn problems(examples: impl IntoIterator<Item = Problem>, path: &str) -> Responses {
     let mut by_status: BTreeMap<u16, Vec<Problem>> = BTreeMap::new();
     for problem in examples {
@@ -32,7 +32,7 @@ pub fn problems(examples: impl IntoIterator<Item = Problem>, path: &str) -> Resp
     responses.map(|(status, problems)| (status.to_string(), response(&problems, path).into())).collect()
 }
 
-/// The answer with one status that is one of these problems.
+/// The answer for these problems, which share one status.
 #[must_use]
 pub fn response(problems: &[Problem], path: &str) -> Response {
     let line = |problem: &Problem| {
@@ -62,12 +62,12 @@ pub fn response(problems: &[Problem], path: &str) -> Response {
         .build()
 }
 
-/// An answer that is a problem.
+/// The answer for these problems, with its own description.
 #[must_use]
 pub fn described(description: &str, problems: &[Problem], path: &str) -> ResponseBuilder {
     let examples = problems.iter().map(|problem| {
         let summary = problem.code.entry().en.title;
-        let example = ExampleBuilder::new().summary(summary).value(Some(shown(problem, path)));
+        let example = ExampleBuilder::new().summary(summary).value(Some(body(problem, path)));
         (problem.code.name(), example.build())
     });
     let content = ContentBuilder::new()
@@ -82,13 +82,13 @@ pub fn described(description: &str, problems: &[Problem], path: &str) -> Respons
         .content(MEDIA_TYPE, content)
 }
 
-/// The header of answers that repeat an earlier one.
+/// The header of an answer that repeats an earlier one.
 #[must_use]
 pub fn replayed() -> Header {
-    header(words(["true"]), "Sent where the answer is the one to an earlier push with the same key.")
+    header(words(["true"]), "Sent if this is the answer to an earlier push with the same key.")
 }
 
-/// The header that every answer carries.
+/// The header of every answer with the identifier of the request.
 #[must_use]
 pub fn request_id() -> Header {
     let description =
@@ -96,11 +96,11 @@ pub fn request_id() -> Header {
     header(RequestId::schema(), description)
 }
 
-/// The body of a problem as a caller at `path` gets it.
-fn shown(problem: &Problem, path: &str) -> serde_json::Value {
+/// The JSON body of a problem at `path`.
+fn body(problem: &Problem, path: &str) -> serde_json::Value {
     let mut headers = HeaderMap::new();
     headers.insert(X_REQUEST_ID, actix_web::http::header::HeaderValue::from_static("example-0001"));
-    let context = Context::of_arrival(&headers);
+    let context = Context::on_arrival(&headers);
     serde_json::to_value(problem.body(&context, path, Language::English)).unwrap_or_default()
 }
 
@@ -108,12 +108,12 @@ fn header(schema: impl Into<RefOr<Schema>>, description: &str) -> Header {
     HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }
 
-/// The methods of a path. A pattern, for generators make constants of the words of an enum.
+/// The values of `Allow`. A pattern, because generators turn the words of an enum into constants.
 fn allow() -> utoipa::openapi::schema::ObjectBuilder {
     string(1, 9, "^(?:GET, HEAD|POST)$")
 }
 
-/// A link from a problem to what it means.
+/// The link from a problem to its explanation.
 fn explanation() -> Link {
     LinkBuilder::new()
         .operation_id("getProblem")

@@ -1,8 +1,8 @@
-//! The one table of problems: the status of each, its promise, who has to act, and, in English and in Chinese, what it
-//! means and what to do now.
+//! The table of problems: status, outcome, who has to act, and, in English and Chinese, what the problem means and what
+//! to do.
 //!
-//! Answers, the OpenAPI document, the pages under `/problems`, the guides' tables and the tests are all made from it or
-//! compared with it.
+//! Answers, the OpenAPI document, the pages under `/problems` and the tables of the guides are generated from this
+//! table or compared with it.
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -11,22 +11,22 @@ use utoipa::ToSchema;
 
 use crate::delivery::Outcome;
 
-/// What is the same for every problem of one [`Code`].
+/// The values that all problems of one [`Code`] share.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
     /// The HTTP status.
     pub status: StatusCode,
-    /// Whether the push was executed. Of `internal_error` this is the promise once a call had begun.
+    /// Whether the push was executed. For `internal_error`, the value once a call has begun.
     pub outcome: Outcome,
     /// Whether the same request may succeed later.
     pub retryable: bool,
-    /// `Retry-After` in seconds where TOP names none; `None` where the header is not sent.
+    /// The value of `Retry-After` in seconds if TOP sends none; `None` if the header is not sent.
     pub retry_after: Option<u64>,
     /// Who has to act.
     pub actor: Actor,
-    /// The English words.
+    /// The texts in English.
     pub en: Words,
-    /// The Chinese words.
+    /// The texts in Chinese.
     pub zh: Words,
 }
 
@@ -35,42 +35,42 @@ pub struct Entry {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Actor {
-    /// Whoever sent the request.
+    /// The caller.
     Caller,
-    /// Whoever runs the bridge.
+    /// The operator of the bridge.
     Operator,
-    /// Nobody: it passes by itself, and the caller's program tries again.
+    /// Nobody: the problem passes by itself, and the caller's program retries.
     Nobody,
 }
 
-/// A row's words in one language, without the full stop; what is literal is between backticks.
+/// The texts of a row in one language, without the full stop. Literals are between backticks.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
-    /// A few words for people.
+    /// The title, a few words.
     pub title: &'static str,
-    /// When it happens.
+    /// The cause of the problem.
     pub meaning: &'static str,
-    /// What the caller should do now.
+    /// What the caller should do.
     pub action: &'static str,
 }
 
 impl Code {
-    /// The member `code`.
+    /// The value of the member `code`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// What an answer can say of whether the push was executed.
+    /// The values that `outcome` can have.
     #[must_use]
     pub fn outcomes(self) -> Vec<Outcome> {
-        // Before the first attempt began nothing was sent.
+        // Before the first attempt nothing was sent.
         let before = (self == Self::InternalError).then_some(Outcome::NotExecuted);
         before.into_iter().chain([self.entry().outcome]).collect()
     }
 }
 
-/// Reads the rows of the table.
+/// Generates [`Code`] and its entries from the rows of the table.
 macro_rules! problems {
     ($($code:ident {
         status: $status:ident, outcome: $outcome:ident, retryable: $retryable:literal,
@@ -79,7 +79,7 @@ macro_rules! problems {
         meaning: $meaning:literal / $meaning_zh:literal,
         action: $action:literal / $action_zh:literal,
     })+) => {
-        /// What kind of problem, the member `code`.
+        /// The kind of a problem, the value of the member `code`.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, EnumString, IntoStaticStr, VariantArray, ToSchema,
         )]
@@ -118,7 +118,7 @@ problems! {
         status: BAD_REQUEST, outcome: NotExecuted, retryable: false, actor: Caller,
         title: "The body is not JSON" / "请求体不是 JSON",
         meaning: "The body is empty, not JSON or not UTF-8, begins with a byte order mark, or contains a lone \
-            surrogate, a number that no double holds or more than 127 levels of nesting"
+            surrogate, a number beyond the range of a double or more than 127 levels of nesting"
             / "请求体为空、不是 JSON 或不是 UTF-8，以字节顺序标记（BOM）开头，或含有不成对的代理项、\
             双精度浮点数无法表示的数字、超过 127 层的嵌套",
         action: "Fix the client that builds the body; `detail` says where reading stopped"
@@ -134,8 +134,8 @@ problems! {
     }
     NotFound {
         status: NOT_FOUND, outcome: NotExecuted, retryable: false, actor: Caller,
-        title: "There is nothing at this path" / "路径不存在",
-        meaning: "The path is not one of this service" / "本服务没有这个路径",
+        title: "The path does not exist" / "路径不存在",
+        meaning: "This service does not have this path" / "本服务没有这个路径",
         action: "Check the path against `/openapi.json`; a push is `POST /mediations/{case_id}/result`"
             / "对照 `/openapi.json` 检查路径；推送接口为 `POST /mediations/{case_id}/result`",
     }
@@ -207,7 +207,7 @@ problems! {
     TopRejected {
         status: UNPROCESSABLE_ENTITY, outcome: Rejected, retryable: false, actor: Caller,
         title: "TOP rejected the push" / "TOP 拒绝了这次推送",
-        meaning: "TOP decided on the push and said no; with `prior_outcome`, a refusal such as a duplicate may mean \
+        meaning: "TOP decided on the push and refused it; with `prior_outcome`, a refusal such as a duplicate may mean \
             that the earlier try was executed"
             / "TOP 已对这次推送作出决定，明确拒绝；如果响应带有 `prior_outcome`，\
             则“重复”之类的拒绝可能说明此前的推送已被执行",
@@ -259,7 +259,7 @@ problems! {
     TopUnreachable {
         status: SERVICE_UNAVAILABLE, outcome: NotExecuted, retryable: true, retry_after: 2, actor: Nobody,
         title: "TOP was not reached" / "未能连接到 TOP",
-        meaning: "No connection to TOP could be made, or TOP could not reach its back end"
+        meaning: "The bridge could not connect to TOP, or TOP could not reach its back end"
             / "无法与 TOP 建立连接，或者 TOP 无法连接其后端",
         action: "Wait as long as `Retry-After` says, then send it again" / "按 `Retry-After` 等待后重新发送",
     }

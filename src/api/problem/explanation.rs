@@ -1,5 +1,5 @@
-//! A row of the catalogue in whole sentences, in English and in Chinese: what happened, whether the push was executed,
-//! whether to retry, what to do now, who should act.
+//! Turns a row of the catalogue into sentences, in English and Chinese: what happened, whether the push was executed,
+//! whether to retry, what to do and who should act.
 
 use actix_web::http::header::{HeaderValue, Quality, QualityItem};
 use serde::Serialize;
@@ -13,13 +13,13 @@ use crate::delivery::Outcome;
 /// The languages of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter)]
 pub enum Language {
-    /// For everyone.
+    /// English, the default.
     English,
-    /// 中文.
+    /// Chinese.
     Chinese,
 }
 
-/// What there is to say of a problem in one language; what is literal is between backticks.
+/// The explanation of a problem in one language. Literals are between backticks.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProblemExplanation)]
 pub struct Explanation {
@@ -44,7 +44,7 @@ pub struct Explanation {
 }
 
 impl Language {
-    /// The language that an `Accept-Language` header prefers; English where it prefers none.
+    /// The language that an `Accept-Language` header prefers; English if it prefers neither.
     #[must_use]
     pub fn preferred(header: Option<&HeaderValue>) -> Self {
         let items = header.and_then(|value| value.to_str().ok()).unwrap_or_default().split(',');
@@ -58,12 +58,12 @@ impl Language {
                 };
             Some((range.quality, language))
         });
-        // The first of those with the highest quality.
+        // The first of the languages with the highest quality.
         let best = known.reduce(|best, next| if next.0 > best.0 { next } else { best });
         best.map_or(Self::English, |(_, language)| language)
     }
 
-    /// The language's tag, BCP 47.
+    /// The BCP 47 tag of the language.
     #[must_use]
     pub const fn tag(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Language {
         }
     }
 
-    /// The questions that an [`Explanation`] answers, in its order, the title aside.
+    /// The questions that an [`Explanation`] answers, in order, without the title.
     #[must_use]
     pub const fn questions(self) -> [&'static str; 5] {
         match self {
@@ -85,7 +85,7 @@ impl Language {
         }
     }
 
-    /// A problem's title.
+    /// The title of a problem.
     #[must_use]
     pub fn title(self, code: Code) -> &'static str {
         match self {
@@ -103,9 +103,9 @@ impl Language {
 }
 
 impl Explanation {
-    /// What there is to say of `code` in `language`.
+    /// The explanation of `code` in `language`.
     #[must_use]
-    pub fn of(code: Code, language: Language) -> Self {
+    pub fn new(code: Code, language: Language) -> Self {
         let entry = code.entry();
         let words = match language {
             Language::English => entry.en,
@@ -121,7 +121,7 @@ impl Explanation {
         }
     }
 
-    /// The answers to [`Language::questions`].
+    /// The answers to [`Language::questions`], in order.
     #[must_use]
     pub fn answers(&self) -> [&str; 5] {
         [&self.meaning, self.executed, self.retry, &self.action, self.actor]
@@ -131,27 +131,29 @@ impl Explanation {
 fn executed(code: Code, language: Language) -> &'static str {
     use Language::{Chinese, English};
     match (code, code.entry().outcome, language) {
-        (Code::InternalError, _, English) => "No if `outcome` is `not_executed`; perhaps if it is `unknown`.",
+        (Code::InternalError, _, English) => {
+            "No if `outcome` is `not_executed`; possibly if it is `unknown`."
+        }
         (Code::InternalError, _, Chinese) => {
             "`outcome` 为 `not_executed` 时没有执行；为 `unknown` 时可能已执行。"
         }
         (_, Outcome::Accepted, English) => "Yes: TOP executed it.",
         (_, Outcome::Accepted, Chinese) => "已执行。",
         (_, Outcome::Rejected, English) => {
-            "Not by this request: TOP decided on it and said no. If the answer has `prior_outcome`, an earlier push with the same \
+            "Not by this request: TOP decided on it and refused. If the answer has `prior_outcome`, an earlier push with the same \
              key may have been executed."
         }
         (_, Outcome::Rejected, Chinese) => {
             "本次请求没有执行：TOP 已作出决定，明确拒绝。如果响应带有 `prior_outcome`，则此前使用同一幂等键的推送可能已被执行。"
         }
         (_, Outcome::NotExecuted, English) => {
-            "Not by this request, and that is proven: TOP's back end did not see it. If the answer has `prior_outcome`, an \
+            "Not by this request, which is proven: TOP's back end did not see it. If the answer has `prior_outcome`, an \
              earlier push with the same key may have been executed."
         }
         (_, Outcome::NotExecuted, Chinese) => {
             "本次请求没有执行，且可以证明：TOP 的后端没有收到。如果响应带有 `prior_outcome`，则此前使用同一幂等键的推送可能已被执行。"
         }
-        (_, Outcome::Unknown, English) => "Perhaps; the bridge cannot tell.",
+        (_, Outcome::Unknown, English) => "Possibly; the bridge cannot tell.",
         (_, Outcome::Unknown, Chinese) => "可能已执行，本服务无法确定。",
     }
 }
@@ -167,12 +169,12 @@ const fn retry(retryable: bool, language: Language) -> &'static str {
 
 const fn actor(actor: Actor, language: Language) -> &'static str {
     match (actor, language) {
-        (Actor::Caller, Language::English) => "The caller: whoever sent the request.",
+        (Actor::Caller, Language::English) => "The caller, who sent the request.",
         (Actor::Caller, Language::Chinese) => "调用方，即请求的发送者。",
         (Actor::Operator, Language::English) => "The bridge's operator; tell them the `request_id`.",
         (Actor::Operator, Language::Chinese) => "本服务的运维人员；请告知 `request_id`。",
         (Actor::Nobody, Language::English) => {
-            "Nobody: it passes by itself, and a program can retry. If it lasts, tell the bridge's operator."
+            "Nobody: it passes by itself, and a program can retry. If it persists, tell the bridge's operator."
         }
         (Actor::Nobody, Language::Chinese) => {
             "无需人工处理：故障通常会自行恢复，由程序重试即可；如果持续出现，请告知本服务的运维人员。"
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_gets_the_language_that_is_preferred() {
+    fn the_preferred_language_is_chosen() {
         let table = [
             (None, Language::English),
             (Some(""), Language::English),

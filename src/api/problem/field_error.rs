@@ -1,4 +1,4 @@
-//! One violated rule of a request, and where.
+//! A violated rule of a request and its location.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,15 +7,15 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::api::schema::{self, Sentence};
 use crate::mediation::{Rule, Violation};
 
-/// The most characters of a JSON pointer in an answer; longer member names are cut.
+/// The maximum number of characters of a JSON pointer in an answer. Longer member names are truncated.
 pub const MAX_POINTER: usize = 128;
-/// The most characters of a member's name in a sentence.
+/// The maximum number of characters of a member's name in a sentence.
 const MAX_NAME: usize = 64;
 
-/// One violated rule; either `pointer` or `parameter` says where.
+/// A violated rule of the request; either `pointer` or `parameter` gives the location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The place in the body, a JSON pointer (RFC 6901); empty for the body itself.
+    /// The location in the body as a JSON pointer (RFC 6901); empty for the body itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = pointer_schema)]
     pub pointer: Option<String>,
@@ -23,7 +23,7 @@ pub struct FieldError {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = parameter_schema)]
     pub parameter: Option<&'static str>,
-    /// The rule.
+    /// The violated rule.
     pub code: Rule,
     /// What to send instead.
     #[schema(value_type = Sentence)]
@@ -32,12 +32,12 @@ pub struct FieldError {
 
 /// The path parameter that names a case.
 pub const CASE_ID: &str = "case_id";
-/// The header by which a caller makes retries safe.
+/// The header that makes retries safe.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 fn pointer_schema() -> RefOr<Schema> {
     let pattern = "^(?:/(?:[^/~]|~[01])*)?$";
-    let description = "The place in the body, a JSON pointer (RFC 6901); empty for the body itself.";
+    let description = "The location in the body as a JSON pointer (RFC 6901); empty for the body itself.";
     let pointer = schema::string(0, MAX_POINTER, pattern).description(Some(description));
     pointer.examples([serde_json::json!("/completed_time")]).into()
 }
@@ -54,7 +54,7 @@ impl FieldError {
         Self { pointer: Some(pointer(name)), ..Self::new(&shown, violation) }
     }
 
-    /// A violation by the body as a whole.
+    /// A violation of the body as a whole.
     #[must_use]
     pub fn in_body(violation: &Violation) -> Self {
         Self { pointer: Some(String::new()), ..Self::new("the body", violation) }
@@ -71,14 +71,14 @@ impl FieldError {
         Self { pointer: None, parameter: None, code: violation.rule, detail }
     }
 
-    /// Whether both are about the same place.
+    /// True if both errors are at the same location.
     #[must_use]
-    pub fn is_at_place_of(&self, other: &Self) -> bool {
+    pub fn has_same_location_as(&self, other: &Self) -> bool {
         (&self.pointer, self.parameter) == (&other.pointer, other.parameter)
     }
 }
 
-/// The pointer to the member `name`, cut between characters of the name, never within an escape.
+/// The pointer to the member `name`, truncated between characters, never within an escape.
 fn pointer(name: &str) -> String {
     let mut pointer = String::from("/");
     let mut length = 1;
@@ -88,7 +88,7 @@ fn pointer(name: &str) -> String {
             '/' => ("~1", 2),
             _ => ("", 1),
         };
-        // One character is kept for the mark of what was cut.
+        // One character is reserved for the ellipsis.
         if length + more > MAX_POINTER - 1 {
             pointer.push('…');
             break;

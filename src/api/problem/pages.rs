@@ -1,5 +1,5 @@
-//! `GET /problems` and `GET /problems/{code}`: the catalogue, as a page for browsers and as JSON for everyone else. This is
-//! where the `type` of a problem leads.
+//! `GET /problems` and `GET /problems/{code}`: the catalogue as a page for browsers and as JSON for other clients. The
+//! `type` of a problem is a path of these pages.
 
 mod html;
 
@@ -23,9 +23,7 @@ use crate::api::schema::{HtmlPage, ProblemOutcome, ProblemStatus, ProblemType, V
 use crate::api::state::State;
 use crate::delivery::Outcome;
 
-/// The media type of the pages.
 const HTML: &str = "text/html; charset=utf-8";
-/// The media type of the rest.
 const JSON: &str = "application/json";
 
 /// The kinds of problems that the bridge answers with.
@@ -36,10 +34,10 @@ pub struct ProblemCatalogue {
     problems: Vec<ProblemKind>,
 }
 
-/// What is the same for every problem with this code.
+/// The values that all problems with this code share.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemKind {
-    /// The path of this very description.
+    /// The path of this description.
     #[schema(value_type = ProblemType)]
     r#type: String,
     /// The kind, for programs.
@@ -47,13 +45,13 @@ pub struct ProblemKind {
     /// The HTTP status.
     #[schema(value_type = ProblemStatus)]
     status: u16,
-    /// What `outcome` can be: `internal_error` is `not_executed` where no call to TOP had begun, else `unknown`; all others
-    /// have one.
+    /// The values of `outcome`: `internal_error` is `not_executed` if no call to TOP had begun, else `unknown`. All
+    /// others have one value.
     #[schema(value_type = Vec<ProblemOutcome>, min_items = 1, max_items = 2)]
     outcomes: Vec<Outcome>,
     /// Whether the same request may succeed later.
     retryable: bool,
-    /// Who has to act: the caller, the bridge's operator, or nobody, where it passes by itself.
+    /// Who has to act: the caller, the bridge's operator, or nobody if it passes by itself.
     actor: Actor,
     /// The explanation in English.
     en: Explanation,
@@ -68,17 +66,17 @@ fn kinds_schema() -> RefOr<Schema> {
 }
 
 impl ProblemCatalogue {
-    /// The part of it that is about `codes`.
+    /// The kinds of problems with these codes.
     #[must_use]
-    pub fn of(codes: &[Code]) -> Self {
-        Self { problems: codes.iter().copied().map(ProblemKind::of).collect() }
+    pub fn new(codes: &[Code]) -> Self {
+        Self { problems: codes.iter().copied().map(ProblemKind::new).collect() }
     }
 }
 
 impl ProblemKind {
-    /// The problems called `code`.
+    /// The kind of problem with this code.
     #[must_use]
-    pub fn of(code: Code) -> Self {
+    pub fn new(code: Code) -> Self {
         let entry = code.entry();
         Self {
             r#type: type_of(code),
@@ -87,8 +85,8 @@ impl ProblemKind {
             outcomes: code.outcomes(),
             retryable: entry.retryable,
             actor: entry.actor,
-            en: Explanation::of(code, Language::English),
-            zh: Explanation::of(code, Language::Chinese),
+            en: Explanation::new(code, Language::English),
+            zh: Explanation::new(code, Language::Chinese),
         }
     }
 }
@@ -102,10 +100,10 @@ impl ProblemKind {
                    do now and who should act, in English and Chinese.",
     responses((
         status = 200,
-        description = "All problems, as JSON, or as a page where `Accept` names `text/html`.",
+        description = "All problems, as JSON, or as a page if `Accept` names `text/html`.",
         headers(("Vary" = inline(VaryByForm), description = "The answer depends on these headers.")),
         content(
-            (ProblemCatalogue = "application/json", example = json!(ProblemCatalogue::of(&[Code::TopTimeout]))),
+            (ProblemCatalogue = "application/json", example = json!(ProblemCatalogue::new(&[Code::TopTimeout]))),
             (HtmlPage = "text/html"),
         ),
         links(("explanation" = (
@@ -118,7 +116,7 @@ impl ProblemKind {
 #[get("/problems")]
 pub(in crate::api) async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
     let page = |language| html::list(language, state.swagger_ui);
-    answer(&request, page, || ProblemCatalogue::of(Code::VARIANTS))
+    answer(&request, page, || ProblemCatalogue::new(Code::VARIANTS))
 }
 
 /// `GET /problems/{code}`.
@@ -127,15 +125,15 @@ pub(in crate::api) async fn list(request: HttpRequest, state: Data<State>) -> Ht
     operation_id = "getProblem",
     summary = "One kind of problem",
     description = "What a problem means, whether the push was executed, whether to retry, what to do now and who should act, \
-                   in English and Chinese. The member `type` of a problem leads here.",
+                   in English and Chinese. The member `type` of a problem is this path.",
     params(("code" = Code, Path, description = "The member `code` of a problem.", example = "top_timeout")),
     responses(
         (
             status = 200,
-            description = "What the problem means, as JSON, or as a page where `Accept` names `text/html`.",
+            description = "What the problem means, as JSON, or as a page if `Accept` names `text/html`.",
             headers(("Vary" = inline(VaryByForm), description = "The answer depends on these headers.")),
             content(
-                (ProblemKind = "application/json", example = json!(ProblemKind::of(Code::TopTimeout))),
+                (ProblemKind = "application/json", example = json!(ProblemKind::new(Code::TopTimeout))),
                 (HtmlPage = "text/html"),
             ),
         ),
@@ -150,14 +148,14 @@ pub(in crate::api) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let code: Code = code.parse().map_err(|_| no_such_problem())?;
     let page = |language| html::one(code, language, state.swagger_ui);
-    Ok(answer(&request, page, || ProblemKind::of(code)))
+    Ok(answer(&request, page, || ProblemKind::new(code)))
 }
 
 fn no_such_problem() -> Problem {
-    Problem::new(Code::NotFound, "No problem has this code; /problems lists them.")
+    Problem::new(Code::NotFound, "Unknown problem code; see /problems.")
 }
 
-/// The answer to a code that there is not.
+/// The answer to an unknown code, for the document.
 struct NoSuchProblem;
 
 impl IntoResponses for NoSuchProblem {
@@ -187,7 +185,7 @@ fn answer<T: Serialize>(
     }
 }
 
-/// Whether `Accept` asks for `text/html` by name, and not with `q=0`. A wildcard does not: curl sends one.
+/// True if `Accept` names `text/html` with a quality above 0. A wildcard does not count, because curl sends one.
 fn names_html(request: &HttpRequest) -> bool {
     Accept::parse(request).is_ok_and(|Accept(ranges)| {
         ranges.iter().any(|range| range.item.essence_str() == "text/html" && range.quality > Quality::ZERO)
@@ -202,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_for_those_who_name_html() {
+    fn a_page_is_sent_only_if_html_is_named() {
         let names = |values: &[&str]| {
             let add = |request: TestRequest, value: &&str| request.append_header((ACCEPT, *value));
             names_html(&values.iter().fold(TestRequest::default(), add).to_http_request())

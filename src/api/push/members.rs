@@ -1,4 +1,4 @@
-//! From a body to the members of a push: its JSON, and then every violation at once.
+//! Parses a body into the members of a push and reports all violations at once.
 
 use serde_json::Value;
 
@@ -13,14 +13,14 @@ use crate::mediation::{
 const MEMBERS: [&str; 6] =
     ["result", "work_number", "completed_time", "mediator_name", "mediator_phone", "content"];
 
-/// The members of a body; the outer error is `malformed_json`, the inner one a body that is no object.
+/// The members of a body. The outer error is `malformed_json`; the inner one means that the body is not an object.
 pub(super) fn members(body: &[u8]) -> Result<Result<Members<Value>, Vec<FieldError>>, Problem> {
     let malformed = |detail: String| Problem::new(Code::MalformedJson, detail);
     if body.trim_ascii().is_empty() {
         return Err(malformed("The body is empty; a push is a JSON object.".to_owned()));
     }
     let text = std::str::from_utf8(body).map_err(|error| {
-        malformed(format!("The body is not UTF-8: byte {} does not fit.", error.valid_up_to() + 1))
+        malformed(format!("The body is not UTF-8: byte {} is invalid.", error.valid_up_to() + 1))
     })?;
     if text.starts_with('\u{feff}') {
         return Err(malformed("The body begins with a byte order mark; send UTF-8 without it.".to_owned()));
@@ -41,7 +41,7 @@ pub(super) fn members(body: &[u8]) -> Result<Result<Members<Value>, Vec<FieldErr
     Ok(Err(vec![FieldError::in_body(&violation)]))
 }
 
-/// Whether reading stopped at half a surrogate pair, for which the library has other names.
+/// True if the parser stopped at a lone surrogate, which the library reports under other names.
 fn is_lone_surrogate(text: &str, error: &serde_json::Error) -> bool {
     let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     let read = line.as_bytes().get(..error.column().min(line.len())).unwrap_or_default();
@@ -54,7 +54,7 @@ fn is_lone_surrogate(text: &str, error: &serde_json::Error) -> bool {
         })
 }
 
-/// The kind of a value, for people.
+/// The JSON type of a value, for people.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -66,7 +66,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Checks every member, also after the first that is wrong.
+/// Checks all members, even after a violation.
 pub(super) fn mediation_result(members: Members<Value>) -> Result<MediationResult, Vec<FieldError>> {
     let mut draft = Draft::default();
     for (name, value) in members.0 {
@@ -93,7 +93,7 @@ pub(super) fn mediation_result(members: Members<Value>) -> Result<MediationResul
     }
 }
 
-/// Members as they come in, and what is wrong so far.
+/// The members parsed so far and the violations found.
 #[derive(Default)]
 struct Draft {
     values: [Option<Value>; MEMBERS.len()],
@@ -114,7 +114,7 @@ impl Draft {
         }
     }
 
-    /// The member `name`, parsed; `None` where it is absent, null or wrong.
+    /// Parses the member `name`; `None` if it is absent, null or invalid.
     fn member<T>(&mut self, name: &str, parse: fn(String) -> Result<T, Vec<Violation>>) -> Option<T> {
         let index = MEMBERS.iter().position(|known| *known == name)?;
         match self.values.get_mut(index)?.take()? {
@@ -133,10 +133,10 @@ impl Draft {
         }
     }
 
-    /// All errors, with one that the required member `name` is absent where none says what is wrong with it.
+    /// All errors. If `name`, which is required, is absent and no error refers to it, one is added.
     fn without(mut self, name: &str) -> Vec<FieldError> {
         let required = FieldError::in_member(name, &Violation::new(Rule::Required, "is required"));
-        if !self.errors.iter().any(|error| error.is_at_place_of(&required)) {
+        if !self.errors.iter().any(|error| error.has_same_location_as(&required)) {
             self.errors.push(required);
         }
         self.errors
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lone_surrogate_is_named_rightly() {
+    fn a_lone_surrogate_is_reported_as_such() {
         for text in [
             r#"{"result":"\ud83d"}"#,
             r#"{"result":"\ud83d\u0041"}"#,

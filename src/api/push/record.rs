@@ -1,7 +1,7 @@
-//! What log and metrics keep of a push: one line and one count each, whatever became of it.
+//! The log line and the metrics of a push. Each push is recorded once, whatever its outcome.
 //!
-//! Names and telephone numbers mask themselves, TOP's texts come scrubbed of credentials, and what they quote of the request
-//! is blanked here. The content is never logged.
+//! Names and telephone numbers mask themselves, and TOP's texts are already scrubbed of credentials. Quotations of the
+//! request are blanked here. The content is never logged.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,36 +25,35 @@ use crate::telemetry::{chain, milliseconds};
 use crate::top::Failure;
 use crate::top::scrub::{Quotable, blank_quotations};
 
-/// The code of a push that TOP accepted; every other is a problem's.
+/// The value of `code` for a push that TOP accepted; all other values are problem codes.
 pub const ACCEPTED: &str = "accepted";
-/// Who pushes where no callers are configured, for the metrics.
+/// The metric label of the caller if no callers are configured.
 const ANONYMOUS: &str = "anonymous";
-/// An identifier of TOP is at most so long.
+/// The maximum length of a value that counts as an identifier of TOP.
 const MAX_PLAIN_IDENTIFIER: usize = 64;
 
-/// What is kept of a push. It is recorded once: when the push is refused or finished, or, where it can be neither, when this
-/// is dropped.
+/// The record of a push. It is written once: when the push is refused or finished, or when this is dropped before that.
 pub struct PushRecord {
     state: Data<State>,
-    /// What is known of its request.
+    /// The context of the request.
     pub(super) context: Context,
-    /// Who pushes, where callers are configured.
+    /// The caller, if callers are configured.
     pub(super) caller: Option<Arc<str>>,
-    /// The case, where the path holds a valid one.
+    /// The case, if the path holds a valid one.
     pub(super) case_id: Option<CaseId>,
-    /// Calls to TOP that were begun, once it is delivered.
+    /// The number of calls to TOP, once the delivery begins.
     attempts: Option<AttemptCounter>,
     recorded: bool,
 }
 
 impl PushRecord {
-    /// Begins with a request that has just arrived.
+    /// Starts the record of a request that has just arrived.
     pub(super) fn begin(state: &Data<State>, context: Context) -> Self {
         let state = Data::clone(state);
         Self { state, context, caller: None, case_id: None, attempts: None, recorded: false }
     }
 
-    /// Notes that it is delivered from now on.
+    /// Marks the push as in delivery.
     pub(super) fn delivering(&mut self, attempts: AttemptCounter) {
         self.attempts = Some(attempts);
     }
@@ -109,14 +108,14 @@ impl PushRecord {
         }
     }
 
-    /// Writes the one line.
+    /// Writes the log line of the push.
     fn log(&self, outcome: Outcome, code: &'static str, delivery: Option<(&Push, &Delivered)>) {
         let (result, delivered) = delivery.map(|(push, delivered)| (&push.result, delivered)).unzip();
         let upstream = delivered.map(|delivered| &delivered.upstream);
         let (outcome, unknown): (&str, &str) = (outcome.into(), Outcome::Unknown.into());
         let prior = delivered.filter(|delivered| delivered.is_in_doubt()).map(|_| unknown);
         let attempts = self.attempts.as_ref().map_or(0, AttemptCounter::begun);
-        let text = |text: Option<&'_ String>| Some(without_quotations(text?, result?).into_owned());
+        let text = |text: Option<&'_ String>| Some(blank_personal_data(text?, result?).into_owned());
         let name = result.and_then(|result| result.mediator_name.as_ref());
         let phone = result.and_then(|result| result.mediator_phone.as_ref());
         tracing::info!(
@@ -161,8 +160,8 @@ impl PushRecord {
 }
 
 impl Drop for PushRecord {
-    /// Records a push that was given up on the way: its handler panicked, the process was stopped at once, or its caller
-    /// reset the connection before the body had arrived.
+    /// Records a push that was abandoned: its handler panicked, the process was stopped at once, or the caller reset
+    /// the connection before the body had arrived.
     fn drop(&mut self) {
         if self.recorded {
             return;
@@ -173,13 +172,13 @@ impl Drop for PushRecord {
             None if self.state.delivery.shared().lifecycle().phase() != Phase::Serving => {
                 Problem::shutting_down()
             }
-            None => Problem::broken_off(),
+            None => Problem::incomplete_body(),
         };
         self.record(Some(&problem), None);
     }
 }
 
-/// What went wrong on the way.
+/// The reason why the last call failed.
 fn error(delivered: &Delivered) -> Option<String> {
     let unavailable = match &delivered.store_trouble {
         Some(trouble @ StoreTrouble::Unavailable(_)) => Some(chain(trouble)),
@@ -188,11 +187,11 @@ fn error(delivered: &Delivered) -> Option<String> {
     delivered.error.as_ref().map(|error| chain(error)).or(unavailable)
 }
 
-/// A text of TOP without what it quotes of the request's personal data.
-fn without_quotations<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, str> {
+/// Blanks quotations of the request's personal data in a text of TOP.
+fn blank_personal_data<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
     if text.len() <= MAX_PLAIN_IDENTIFIER && text.bytes().all(plain) {
-        // An identifier quotes nothing, though it may have a few digits in common with a telephone number.
+        // An identifier quotes nothing, even if it has some digits in common with a telephone number.
         let quotes = result.personal_data().any(|(whole, part)| whole.len() >= part && text.contains(whole));
         return if quotes { "***".into() } else { text.into() };
     }
@@ -201,7 +200,7 @@ fn without_quotations<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, st
     blank_quotations(text, &quotables)
 }
 
-/// Metrics that have seen nothing yet, every label that can be known begun.
+/// Metrics without any counts, with all known labels initialised.
 #[must_use]
 pub fn metrics(callers: &Authenticator) -> Metrics {
     let problems = Code::VARIANTS
@@ -264,10 +263,10 @@ mod tests {
         })
     }
 
-    /// What is counted of a push that was never recorded, once `calls` were begun, if it was delivered.
+    /// The metrics of a push that was dropped unrecorded after `calls` calls, if it was delivered.
     fn counted(calls: Option<u32>, panics: bool, phase: Phase) -> Vec<String> {
         let state = state(phase);
-        let mut record = PushRecord::begin(&state, Context::of_arrival(&HeaderMap::new()));
+        let mut record = PushRecord::begin(&state, Context::on_arrival(&HeaderMap::new()));
         if let Some(calls) = calls {
             let attempts = AttemptCounter::default();
             (0..calls).for_each(|_| assert!(attempts.begin() > 0));
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_that_was_given_up_is_recorded_all_the_same() {
+    fn an_abandoned_push_is_recorded() {
         let once = |code: &str, outcome: &str| vec![format!("{{code=\"{code}\",outcome=\"{outcome}\"}} 1")];
         let serving = Phase::Serving;
         assert_eq!(counted(None, true, serving), once("internal_error", "not_executed"));
@@ -309,7 +308,7 @@ mod tests {
             mediator_phone: MediatorPhone::parse("13812345678".to_owned()).ok(),
             ..MediationResult::new(ResultText::parse("success".to_owned()).unwrap())
         };
-        let shown = |text| without_quotations(text, &result).into_owned();
+        let shown = |text| blank_personal_data(text, &result).into_owned();
         assert_eq!(shown("16mch1234xA"), "16mch1234xA");
         assert_eq!(shown("id-13812345678"), "***");
         assert_eq!(shown("call 1234 now"), "call *** now");

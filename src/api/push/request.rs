@@ -1,4 +1,4 @@
-//! From a request to a push: who sent it, how its body is declared, its bytes, its case and its key; `members` reads the rest.
+//! Parses a request into a push: caller, media type, body, case and key. `members` parses the body.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use crate::mediation::{CaseId, Rule, Violation};
 
 /// The one media type that is accepted.
 const MEDIA_TYPE: &str = "application/json";
-/// How long a body may take that is sent when the process is stopping.
-const LAST_BODY: Duration = Duration::from_secs(1);
+/// The time for a body to arrive while the process is stopping.
+const LAST_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads and checks the whole request.
 pub(super) async fn parse_request(
@@ -84,7 +84,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Reads the body to its end, within its size and its time.
+/// Reads the body within the limits for its size and its time.
 async fn body(
     headers: &HeaderMap,
     payload: Payload,
@@ -93,7 +93,7 @@ async fn body(
 ) -> Result<BytesMut, Problem> {
     let shared = state.delivery.shared();
     let closing = shared.lifecycle().phase() == Phase::Closing;
-    let patience = if closing { shared.deadline().min(LAST_BODY) } else { shared.deadline() };
+    let patience = if closing { shared.deadline().min(LAST_BODY_TIMEOUT) } else { shared.deadline() };
     let read = timeout_at(arrival + patience, read(headers, payload, state.max_body)).await;
     read.unwrap_or_else(|_| {
         if closing {
@@ -115,10 +115,10 @@ async fn read(headers: &HeaderMap, mut payload: Payload, max: usize) -> Result<B
         return Err(too_large());
     }
     let mut body = BytesMut::new();
-    // What was declared is all there is, also where an offer of another protocol would leave the end open.
+    // Stop at the declared length: with an offer of another protocol the body would have no end.
     while declared.is_none_or(|length| (body.len() as u64) < length) {
         let Some(chunk) = payload.next().await else { break };
-        let chunk = chunk.map_err(|_| Problem::broken_off())?;
+        let chunk = chunk.map_err(|_| Problem::incomplete_body())?;
         if body.len() + chunk.len() > max {
             return Err(too_large());
         }
@@ -127,7 +127,7 @@ async fn read(headers: &HeaderMap, mut payload: Payload, max: usize) -> Result<B
     Ok(body)
 }
 
-/// The key that came with the request. `available` is whether this bridge keeps keys.
+/// Parses the key of the request. `available` is false if this bridge stores no keys.
 fn idempotency_key(headers: &HeaderMap, available: bool) -> Result<Option<IdempotencyKey>, Violation> {
     const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
     let mut values = headers.get_all(HEADER);
@@ -137,13 +137,13 @@ fn idempotency_key(headers: &HeaderMap, available: bool) -> Result<Option<Idempo
             Err(Violation::new(Rule::NotAvailable, "is not available at this bridge; leave the header out"))
         }
         (Some(_), Some(_)) => Err(Violation::new(Rule::Repeated, "must appear once")),
-        // What is no UTF-8 is no visible ASCII either.
+        // A header that is not UTF-8 is not visible ASCII either.
         (Some(key), None) => IdempotencyKey::parse(&String::from_utf8_lossy(key.as_bytes())).map(Some),
     }
 }
 
-/// The second segment of the path as it was sent, percent-decoded once. The framework's own path parameters are decoded
-/// already, by rules that differ from character to character.
+/// The second segment of the path as it was sent, percent-decoded once. The framework's own path parameters are already
+/// decoded, by rules that differ between characters.
 fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
     let raw = path.split('/').nth(2).unwrap_or_default();
     let mut escapes = raw.split('%').skip(1);
@@ -153,13 +153,13 @@ fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
     match percent_decode_str(raw).decode_utf8() {
         Ok(text) if sound => CaseId::parse(&text),
         Ok(_) | Err(_) => {
-            let detail = "must be percent-encoded UTF-8, if it is encoded at all";
+            let detail = "must be valid percent-encoded UTF-8";
             Err(vec![Violation::new(Rule::BadFormat, detail)])
         }
     }
 }
 
-/// An example of each problem that a request can have, for the document.
+/// An example of each problem that parsing can report, for the document.
 pub(super) fn example_problems() -> Vec<Problem> {
     let violations = serde_json::from_str(
         r#"{"resault":"success","completed_time":"2025-02-30 00:00:00","mediator_name":" "}"#,
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_case_id_is_decoded_once_and_then_judged() {
+    fn the_case_id_is_decoded_once_and_then_checked() {
         let read = |raw: &str| {
             case_id(&format!("/mediations/{raw}/result"))
                 .map(|id| id.to_string())

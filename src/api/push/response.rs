@@ -1,4 +1,4 @@
-//! From what became of a push to what its caller is told. The one file that maps deliveries to problems.
+//! Maps the outcome of a push to its answer. This is the only file that maps deliveries to problems.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::delivery::{Delivered, NotAccepted, Outcome, Push};
 use crate::mediation::{CaseId, CompletedTime};
 use crate::top::{CallError, Failure, UpstreamDetails, failure};
 
-/// The longest wait that is asked for in a ban, which can be lifted early.
-const LONGEST_WAIT_IN_BAN: Duration = Duration::from_mins(1);
+/// The maximum of `Retry-After` during a ban, because TOP can lift a ban early.
+const MAX_WAIT_IN_BAN: Duration = Duration::from_mins(1);
 
-/// TOP executed the push.
+/// The answer to a push that TOP executed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AcceptedPush {
     /// The case (调解案件ID).
@@ -35,7 +35,7 @@ pub struct AcceptedPush {
     /// Calls to TOP that were begun.
     #[schema(value_type = Attempts)]
     attempts: u32,
-    /// Set where an earlier push with the same `Idempotency-Key` may have been executed, too.
+    /// Set if an earlier push with the same `Idempotency-Key` may also have been executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = PriorOutcome, required = false)]
     prior_outcome: Option<Outcome>,
@@ -60,10 +60,10 @@ impl Responder for AcceptedPush {
     }
 }
 
-/// What the caller of `push` is told.
+/// The answer to the caller of `push`.
 ///
 /// # Errors
-/// The problem, where TOP did not accept the push.
+/// The problem, if TOP did not accept the push.
 pub(super) fn answer(push: &Push, delivered: &Delivered) -> Result<AcceptedPush, Problem> {
     match delivered.result {
         Ok(()) => Ok(accepted(push, delivered)),
@@ -76,7 +76,7 @@ fn problem(why: NotAccepted, delivered: &Delivered) -> Problem {
         NotAccepted::Failed(failure) => failed(failure, delivered),
         NotAccepted::Banned { remaining } => {
             let detail = "A ban that TOP announced still lasts, so TOP was not called; Retry-After says how long to wait.";
-            let retry_after = Some(whole_seconds(remaining.min(LONGEST_WAIT_IN_BAN)));
+            let retry_after = Some(whole_seconds(remaining.min(MAX_WAIT_IN_BAN)));
             Problem {
                 retry_after,
                 attempts: Some(delivered.attempts),
@@ -125,11 +125,11 @@ fn failed(failure: Failure, delivered: &Delivered) -> Problem {
     let sub_msg = upstream.sub_msg.clone().filter(|_| explained);
     let top = UpstreamDetails { sub_msg, ..upstream.clone() }.without_addresses();
     let mut problem = Problem::new(code(failure), detail(failure, delivered));
-    problem.outcome = Outcome::of(failure);
+    problem.outcome = Outcome::from_failure(failure);
     problem.attempts = Some(delivered.attempts);
     problem.top = Some(Box::new(top)).filter(|top| !top.is_empty());
     if let Failure::RateLimited { ban: Some(ban) } = failure {
-        problem.retry_after = Some(whole_seconds(ban.min(LONGEST_WAIT_IN_BAN)));
+        problem.retry_after = Some(whole_seconds(ban.min(MAX_WAIT_IN_BAN)));
     }
     if let Some(wait) = delivered.error.as_ref().and_then(CallError::retry_after) {
         problem.retry_after = Some(whole_seconds(wait).min(MAX_RETRY_AFTER.into()));
@@ -137,12 +137,12 @@ fn failed(failure: Failure, delivered: &Delivered) -> Problem {
     problem
 }
 
-/// Whole seconds, rounded up and at least one: whoever comes back a moment early would be refused again.
+/// Whole seconds, rounded up and at least one: a caller that returned a moment early would be refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
-/// The problem that a failure is.
+/// The problem code of a failure.
 const fn code(failure: Failure) -> Code {
     match failure {
         Failure::Rejected => Code::TopRejected,
@@ -158,12 +158,12 @@ const fn code(failure: Failure) -> Code {
 
 fn detail(failure: Failure, delivered: &Delivered) -> &'static str {
     match &delivered.error {
-        Some(error) => of_error(error, failure),
-        None => of_failure(failure, delivered.is_in_doubt()),
+        Some(error) => error_detail(error, failure),
+        None => failure_detail(failure, delivered.is_in_doubt()),
     }
 }
 
-fn of_error(error: &CallError, failure: Failure) -> &'static str {
+fn error_detail(error: &CallError, failure: Failure) -> &'static str {
     match error {
         CallError::NotConnected(_) => "No connection to TOP could be made; nothing was sent.",
         CallError::DeadlineBeforeSending => "The deadline passed before anything was sent to TOP.",
@@ -179,21 +179,23 @@ fn of_error(error: &CallError, failure: Failure) -> &'static str {
         }
         CallError::Contradictory => "TOP's answer contradicts itself; the push may have been executed.",
         CallError::Foreign(_) if failure == Failure::BadResponse => {
-            "What answered at TOP's address did not answer as TOP does; the push may have been executed."
+            "The answer from TOP's address is not an answer of TOP; the push may have been executed."
         }
         CallError::Incomplete(_) | CallError::Foreign(_) | CallError::Refused(_) => {
-            of_failure(failure, false)
+            failure_detail(failure, false)
         }
     }
 }
 
-const fn of_failure(failure: Failure, in_doubt: bool) -> &'static str {
+const fn failure_detail(failure: Failure, in_doubt: bool) -> &'static str {
     match failure {
         Failure::Rejected if in_doubt => {
-            "TOP decided on the push and said no; top says why, where TOP gave a reason. An earlier push with this \
+            "TOP decided on the push and refused it; top gives TOP's reason, if there is one. An earlier push with this \
              Idempotency-Key may have been executed: a refusal such as a duplicate may mean that it was."
         }
-        Failure::Rejected => "TOP decided on the push and said no; top says why, where TOP gave a reason.",
+        Failure::Rejected => {
+            "TOP decided on the push and refused it; top gives TOP's reason, if there is one."
+        }
         Failure::RateLimited { .. } => {
             "TOP refused the call for its frequency; Retry-After says how long to wait."
         }
@@ -203,7 +205,7 @@ const fn of_failure(failure: Failure, in_doubt: bool) -> &'static str {
         Failure::InvalidTimestamp => {
             "TOP refused the timestamp: its clock and the bridge's differ; the bridge's operator has to fix that."
         }
-        Failure::Unreachable => "TOP could not reach its own back end; the push did not get there.",
+        Failure::Unreachable => "TOP could not reach its own back end; the push was not executed.",
         Failure::Timeout => "TOP's back end did not answer TOP in time; it may have executed the push.",
         Failure::SystemError => "TOP's back end failed while it handled the push; it may have executed it.",
         Failure::Unavailable => "TOP or its back end is down or busy; the push may have been executed.",
@@ -231,7 +233,7 @@ impl AcceptedPush {
     }
 }
 
-/// An example of each problem that a delivery can come to, for the document.
+/// An example of each problem of a delivery, for the document.
 pub(super) fn example_problems() -> Vec<Problem> {
     let answered = |failure, code: i32, sub_code: &str, sub_msg: Option<&str>| {
         let upstream = UpstreamDetails {
@@ -272,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_promises_what_the_delivery_knows() {
+    fn catalogue_and_delivery_agree_on_the_outcome() {
         let failures = [
             Failure::Rejected,
             Failure::RateLimited { ban: None },
@@ -285,12 +287,12 @@ mod tests {
             Failure::BadResponse,
         ];
         for failure in failures {
-            assert_eq!(code(failure).entry().outcome, Outcome::of(failure), "{failure:?}");
+            assert_eq!(code(failure).entry().outcome, Outcome::from_failure(failure), "{failure:?}");
         }
     }
 
     #[test]
-    fn a_wait_is_whole_seconds_and_never_none() {
+    fn a_wait_is_whole_seconds_and_at_least_one() {
         let waits = [0, 1, 999, 1_000, 1_001, 59_001].map(|ms| whole_seconds(Duration::from_millis(ms)));
         assert_eq!(waits, [1, 1, 1, 1, 2, 60]);
     }

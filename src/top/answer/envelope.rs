@@ -1,4 +1,4 @@
-//! The members of an answer's root, each read as leniently as TOP writes them.
+//! The members of an answer's root. They are parsed as leniently as TOP writes them.
 
 use serde_json::value::RawValue;
 
@@ -6,11 +6,11 @@ use super::repair::repair;
 use crate::json::Members;
 use crate::top::scrub::{MAX_IDENTIFIER, Secrets, truncate};
 
-/// The members of the root that holds TOP's answer; texts are scrubbed of credentials and bounded.
+/// The members of TOP's root. Texts are scrubbed of credentials and bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope(Members<Scalar>);
 
-/// A value as far as TOP's answers use it.
+/// A value of TOP's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     /// A string.
@@ -24,12 +24,12 @@ pub enum Scalar {
 }
 
 impl Envelope {
-    /// An envelope of these members.
-    pub(super) fn of(members: Vec<(String, Scalar)>) -> Self {
+    /// An envelope with these members.
+    pub(super) fn new(members: Vec<(String, Scalar)>) -> Self {
         Self(Members(members))
     }
 
-    /// A text; a number counts as one.
+    /// The text of a member; a number counts as a text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {
@@ -38,13 +38,13 @@ impl Envelope {
         }
     }
 
-    /// A text that is an identifier, which is shorter than a message.
+    /// The text of an identifier, which is shorter than a message.
     #[must_use]
     pub fn identifier(&self, name: &str) -> Option<String> {
         self.text(name).map(|text| truncate(text, MAX_IDENTIFIER).to_owned())
     }
 
-    /// `true`, `"True"`, but no number: what a number would mean is not known.
+    /// The value of `true` or `"True"`. A number is not accepted, because its meaning is unknown.
     #[must_use]
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.0.get(name)? {
@@ -54,7 +54,7 @@ impl Envelope {
         }
     }
 
-    /// A whole number, however it is written.
+    /// The value of a whole number in any notation.
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i32> {
         whole_number(self.text(name)?)
@@ -62,7 +62,7 @@ impl Envelope {
 }
 
 impl Scalar {
-    /// A JSON value.
+    /// Parses a JSON value.
     pub(super) fn read(value: &RawValue, secrets: &Secrets) -> Self {
         let text = value.get();
         match text.as_bytes().first() {
@@ -78,9 +78,9 @@ impl Scalar {
     }
 }
 
-/// A whole number, however it is written: `7`, `7.0`, `0.7e1`.
+/// Parses a whole number in any notation: `7`, `7.0`, `0.7e1`.
 fn whole_number<T: TryFrom<i64>>(text: &str) -> Option<T> {
-    /// Beyond it not every whole number is a double.
+    /// Above this value, not every whole number is a double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let text = text.trim();
     if let Ok(number) = text.parse::<i64>() {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_is_one_however_it_is_written() {
+    fn a_whole_number_is_accepted_in_any_notation() {
         let table = [
             ("7", Some(7)),
             (" 7.0", Some(7)),

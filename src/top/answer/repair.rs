@@ -1,8 +1,8 @@
-//! Repairs what TOP gets wrong in JSON, inside strings alone; well-formed text stays as it is.
+//! Repairs the known JSON errors of TOP inside strings. Well-formed text is not changed.
 
 use std::fmt::Write as _;
 
-/// Repairs JSON text: raw control characters inside strings become escapes, and `\u` escapes of a lone surrogate become
+/// Repairs JSON text: raw control characters inside strings become escapes, and `\u` escapes of lone surrogates become
 /// the replacement character.
 pub(super) fn repair(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
@@ -35,7 +35,7 @@ pub(super) fn repair(text: &str) -> String {
 /// The length of a `\u` escape.
 const SINGLE_ESCAPE: usize = 6;
 
-/// The escape at the start of `text`: a surrogate pair as a whole, else a `\u` escape or a backslash with its character.
+/// The escape at the start of `text`: a whole surrogate pair, a `\u` escape, or a backslash and a character.
 fn escape(text: &str) -> &str {
     let single = |text: &str| text.get(..SINGLE_ESCAPE).and_then(surrogate);
     let length = match (single(text), text.get(SINGLE_ESCAPE..).and_then(single)) {
@@ -46,7 +46,7 @@ fn escape(text: &str) -> &str {
     text.get(..length).unwrap_or(text)
 }
 
-/// The surrogate that an escape begins with.
+/// The surrogate at the start of an escape.
 fn surrogate(escape: &str) -> Option<u16> {
     let digits = escape.strip_prefix("\\u")?.get(..4)?;
     u16::from_str_radix(digits, 16).ok().filter(|unit| (0xD800..=0xDFFF).contains(unit))

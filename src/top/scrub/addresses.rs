@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
-/// The ranges of IP addresses: four numbers up to 255 with dots, or what reads as IPv6.
+/// The ranges of IP addresses: four numbers up to 255 with dots, or a text that parses as IPv6.
 pub(super) fn addresses(text: &str) -> Vec<Range<usize>> {
     let other = |c: char| !(c.is_ascii_hexdigit() || c == '.' || c == ':');
     let mut at = 0;
@@ -16,14 +16,14 @@ pub(super) fn addresses(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The addresses in a text of hexadecimal digits, dots and colons.
+/// The addresses in a run of hexadecimal digits, dots and colons.
 fn in_run(run: &str) -> Vec<Range<usize>> {
     let Some(address) = ipv6(run) else { return ipv4(run) };
     let before = run.get(..address.start).unwrap_or_default();
     ipv4(before).into_iter().chain([address]).collect()
 }
 
-/// The first IPv6 address, which may stand behind a word and a colon.
+/// The first IPv6 address, which may follow a word and a colon.
 fn ipv6(run: &str) -> Option<Range<usize>> {
     let mut starts = [0].into_iter().chain(run.match_indices(':').map(|(at, colon)| at + colon.len()));
     starts.find_map(|start| {
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_found_and_nothing_else() {
+    fn only_addresses_are_found() {
         let table: [(&str, &[&str]); 14] = [
             ("10.0.0.1", &["10.0.0.1"]),
             ("ip10.0.0.1b", &["10.0.0.1"]),

@@ -1,33 +1,33 @@
-//! A text without what hides a quotation: characters that show as nothing left out, in lower case, and with the escapes of
-//! URLs, JSON and HTML decoded, each character with its place in the original.
+//! The skeleton of a text: invisible characters are removed, letters are in lower case, and the escapes of URLs, JSON
+//! and HTML are decoded. Each character keeps its range in the original.
 
 use std::ops::Range;
 
 use crate::invisible::is_invisible;
 
-/// How often a text may have been encoded.
+/// The maximum number of levels of encoding.
 pub(super) const MAX_ENCODINGS: usize = 4;
 
 /// The skeleton of a text.
 pub(super) struct Skeleton {
     pub(super) text: String,
-    /// For each character its place in `text` and its range in the original.
+    /// The position of each character in `text` and its range in the original.
     characters: Vec<(usize, Range<usize>)>,
 }
 
 /// A character and its range in the original.
 type Located = (char, Range<usize>);
 
-/// What an escape at the start stands for, and how many characters it takes.
+/// The characters that an escape stands for, and its length in characters.
 type Decoded = (Vec<Located>, usize);
 
 impl Skeleton {
-    /// Of the characters that show.
-    pub(super) fn of(text: &str) -> Self {
+    /// The skeleton of the visible characters.
+    pub(super) fn without_spaces(text: &str) -> Self {
         Self::with(text, |character| !is_invisible(character) && !character.is_control())
     }
 
-    /// Of the characters that show, and of those that part words.
+    /// The skeleton of the visible characters and the spaces between words.
     pub(super) fn with_spaces(text: &str) -> Self {
         let parts = |character: char| character.is_whitespace() || character.is_control();
         Self::with(text, move |character| parts(character) || !is_invisible(character))
@@ -49,7 +49,7 @@ impl Skeleton {
         skeleton
     }
 
-    /// Every passage of so many characters, with its range in the original.
+    /// All passages of `length` characters, each with its range in the original.
     pub(super) fn passages(&self, length: usize) -> impl Iterator<Item = (&str, Range<usize>)> {
         let ends = self.characters.iter().skip(length).map(|(at, _)| *at).chain([self.text.len()]);
         self.characters.windows(length.max(1)).zip(ends).filter_map(|(passage, end)| {
@@ -58,7 +58,7 @@ impl Skeleton {
         })
     }
 
-    /// The range in the original of a range of the skeleton.
+    /// Maps a range of the skeleton to a range of the original.
     pub(super) fn original(&self, range: &Range<usize>) -> Option<Range<usize>> {
         let index = |place: usize| self.characters.partition_point(|(at, _)| *at < place);
         let (_, first) = self.characters.get(index(range.start))?;
@@ -67,7 +67,7 @@ impl Skeleton {
     }
 }
 
-/// Removes one level of encoding; whether there was any.
+/// Removes one level of encoding; false if there was none.
 fn decode(characters: &mut Vec<Located>) -> bool {
     if !characters.iter().any(|(character, _)| matches!(character, '%' | '\\' | '&')) {
         return false;
@@ -90,7 +90,7 @@ fn decode(characters: &mut Vec<Located>) -> bool {
     changed
 }
 
-/// The `%XX` escapes at the start, which are UTF-8 together.
+/// Decodes the `%XX` escapes at the start, which together are UTF-8.
 fn percent_escapes(characters: &[Located]) -> Option<Decoded> {
     let mut bytes = Vec::new();
     for escape in characters.chunks_exact(3) {
@@ -102,7 +102,7 @@ fn percent_escapes(characters: &[Located]) -> Option<Decoded> {
     (!bytes.is_empty()).then(|| (characters_of(&bytes), 3 * bytes.len()))
 }
 
-/// The UTF-8 characters that located bytes are; what is none becomes the replacement character.
+/// Decodes located bytes as UTF-8. Invalid bytes become the replacement character.
 fn characters_of(bytes: &[(u8, Range<usize>)]) -> Vec<Located> {
     let plain: Vec<u8> = bytes.iter().map(|(byte, _)| *byte).collect();
     let mut at = 0;
@@ -123,7 +123,7 @@ fn characters_of(bytes: &[(u8, Range<usize>)]) -> Vec<Located> {
     characters
 }
 
-/// The JSON escape at the start: a backslash and a character, or `\uXXXX` once or as a surrogate pair.
+/// Decodes the JSON escape at the start: a backslash and a character, or `\uXXXX` once or as a surrogate pair.
 fn json_escape(characters: &[Located]) -> Option<Decoded> {
     let (kind, end) = characters.get(1)?;
     let (character, length) = match kind {
@@ -149,11 +149,11 @@ fn unicode_escape(characters: &[Located]) -> Option<(char, usize)> {
     Some((character, 6 * character.len_utf16()))
 }
 
-/// The character reference of HTML at the start, such as `&#54;` or `&amp;`.
+/// Decodes the HTML character reference at the start, such as `&#54;` or `&amp;`.
 fn character_reference(characters: &[Located]) -> Option<Decoded> {
-    /// None that stands for a visible ASCII character is longer.
-    const LONGEST: usize = 10;
-    let length = 1 + characters.iter().take(LONGEST).position(|(character, _)| *character == ';')?;
+    /// The maximum length of a reference to a visible ASCII character.
+    const MAX_REFERENCE: usize = 10;
+    let length = 1 + characters.iter().take(MAX_REFERENCE).position(|(character, _)| *character == ';')?;
     let reference: String = characters.get(..length)?.iter().map(|(character, _)| character).collect();
     let decoded = html_escape::decode_html_entities(&reference);
     let range = characters.first()?.1.start..characters.get(length - 1)?.1.end;
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hides_a_text_is_left_out_level_by_level() {
+    fn encodings_are_removed_level_by_level() {
         let table = [
             ("Ab c\td\u{200b}", "abcd"),
             ("%61%2562%252563", "abc"),
@@ -177,17 +177,18 @@ mod tests {
             ("%zz %e4%bd \\u12 \\q \\ud83d & &x; &#; \\", "%zz\u{fffd}\\u12\\q\\ud83d&&x;&#;\\"),
         ];
         for (text, expected) in table {
-            assert_eq!(Skeleton::of(text).text, expected, "{text}");
+            assert_eq!(Skeleton::without_spaces(text).text, expected, "{text}");
         }
     }
 
     #[test]
-    fn a_range_leads_back_to_the_original() {
+    fn a_range_maps_to_the_original() {
         let text = "x %31%2532 y";
         let skeleton = Skeleton::with_spaces(text);
         let at = skeleton.text.find("12").unwrap();
         assert_eq!(&text[skeleton.original(&(at..at + 2)).unwrap()], "%31%2532");
-        let passages: Vec<&str> = Skeleton::of(text).passages(2).map(|(_, range)| &text[range]).collect();
+        let passages: Vec<&str> =
+            Skeleton::without_spaces(text).passages(2).map(|(_, range)| &text[range]).collect();
         assert_eq!(passages, ["x %31", "%31%2532", "%2532 y"]);
     }
 }

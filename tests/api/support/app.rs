@@ -1,4 +1,4 @@
-//! The bridge in a thread of its own, as `serve` runs it but for the signals.
+//! The bridge in a separate thread, as `serve` runs it, without signals.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// A gateway that lives as long as the bridge, where the test needs no other.
+    /// The gateway that accepts everything, if the test needs no other.
     gateway: Option<Gateway>,
 }
 
@@ -99,7 +99,7 @@ impl TestApp {
         self.push(BODY)
     }
 
-    /// Pushes `body` for `case_id` as it stands in the path, with these headers.
+    /// Pushes `body` for `case_id`, which is put into the path unchanged, with these headers.
     pub(crate) fn push_with(&self, case_id: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         self.send("POST", &format!("/mediations/{case_id}/result"), headers, body)
     }
@@ -109,7 +109,7 @@ impl TestApp {
         self.send(method, path, &[], b"")
     }
 
-    /// Sends a request on a connection of its own.
+    /// Sends a request on a new connection.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let mut bytes = Vec::new();
         write!(bytes, "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n").unwrap();
@@ -124,8 +124,8 @@ impl TestApp {
         self.send_raw(&bytes)
     }
 
-    /// Sends these bytes on a connection of their own. The answer must be one that the document describes, unless the
-    /// framework gave it before the bridge saw the request.
+    /// Sends these bytes on a new connection. The document must describe the answer, unless the framework gave it
+    /// before the bridge saw the request.
     pub(crate) fn send_raw(&self, bytes: &[u8]) -> Reply {
         let reply = Reply::of(wire::send_raw(self.address, bytes));
         let start = bytes.split(|byte| *byte == b'\r').next().and_then(|line| std::str::from_utf8(line).ok());
@@ -175,7 +175,7 @@ impl Reply {
         serde_json::from_slice(&self.message.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// Fails unless this is the problem `code`, whole and in one piece with its status; returns its body.
+    /// Fails unless this is the complete problem `code` with its status; returns its body.
     pub(crate) fn problem(&self, code: &str) -> Value {
         let body = self.json();
         assert_eq!(body["code"], code, "{body}");

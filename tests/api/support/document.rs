@@ -1,4 +1,4 @@
-//! The committed OpenAPI document, against which every answer to a front-door test is held.
+//! The committed OpenAPI document, which must describe every answer in these tests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -13,10 +13,10 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(&std::fs::read_to_string(path).expect("the document")).expect("JSON")
 });
 
-/// The headers that only some answers of a status have.
+/// The headers that only some answers with a status have.
 const SOMETIMES: [&str; 1] = ["Idempotent-Replayed"];
 
-/// Fails where the document does not describe this answer: its status, media type, headers and body.
+/// Fails unless the document describes this answer: its status, media type, headers and body.
 pub(crate) fn assert_described(method: &str, target: &str, reply: &Reply) {
     let path = target.split('?').next().unwrap();
     let told = format!("{method} {path}: {} {}", reply.status, String::from_utf8_lossy(&reply.message.body));
@@ -26,9 +26,9 @@ pub(crate) fn assert_described(method: &str, target: &str, reply: &Reply) {
             let response = responses.get(reply.status.to_string()).or_else(|| responses.get("default"));
             resolved(response.unwrap_or_else(|| panic!("no such status in the document: {told}")))
         }
-        // Swagger UI's own files are not in it.
+        // The files of Swagger UI are not in the document.
         None if reply.status < 400 && (path == "/" || path.starts_with("/swagger-ui")) => return,
-        // What is not there is told so in a form that is.
+        // A path that does not exist is answered in a documented form.
         None => {
             let shared = &DOCUMENT["components"]["responses"];
             match reply.status {
@@ -60,7 +60,7 @@ pub(crate) fn assert_described(method: &str, target: &str, reply: &Reply) {
     }
 }
 
-/// The operation that a request meets, HEAD as GET.
+/// The operation of a request; HEAD counts as GET.
 fn operation(method: &str, path: &str) -> Option<&'static Value> {
     let method = if method == "HEAD" { "get".to_owned() } else { method.to_ascii_lowercase() };
     let fits = |pattern: &str| {
@@ -75,7 +75,7 @@ fn operation(method: &str, path: &str) -> Option<&'static Value> {
     item.get(method)
 }
 
-/// What a reference leads to.
+/// Follows a reference.
 fn resolved(value: &'static Value) -> &'static Value {
     match value.get("$ref").and_then(Value::as_str) {
         Some(reference) => DOCUMENT.pointer(reference.trim_start_matches('#')).expect("what it refers to"),

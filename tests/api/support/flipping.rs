@@ -1,4 +1,4 @@
-//! A gateway that flips between moods, and keeps the truth about what it executed and what it said.
+//! A gateway that switches between faults at random and records what it executed and answered.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,12 +13,12 @@ use jiff::Timestamp;
 use socket2::SockRef;
 
 use super::gateway::{Call, Move, perform};
-use super::sayings::{Decides, Executes, SAYINGS, Saying, drawn, weights, wrong_time};
+use super::gateway_answers::{Decides, Executes, GATEWAY_ANSWERS, GatewayAnswer, drawn, weights, wrong_time};
 use super::wire::read_message;
 
 /// How the gateway is disposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum Fault {
     /// Says what it is drawn to say.
     Talking,
     /// Reads, executes or not, and says nothing.
@@ -31,16 +31,16 @@ enum Mood {
     Refusing,
 }
 
-const MOODS: [Mood; 9] = [
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Talking,
-    Mood::Hanging,
-    Mood::Resetting,
-    Mood::Breaking,
-    Mood::Refusing,
+const FAULTS: [Fault; 9] = [
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Talking,
+    Fault::Hanging,
+    Fault::Resetting,
+    Fault::Breaking,
+    Fault::Refusing,
 ];
 
 /// How far a timestamp may be off, in seconds.
@@ -55,16 +55,16 @@ pub(crate) struct Flipping {
 
 struct State {
     seed: u64,
-    mood: AtomicUsize,
+    fault: AtomicUsize,
     over: AtomicBool,
     connections: AtomicUsize,
     calls: Mutex<HashMap<String, Vec<Answered>>>,
-    /// What it has not said yet: it says everything once before it draws.
-    unsaid: Mutex<Vec<&'static Saying>>,
+    /// The answers not given yet: each is given once before any is drawn.
+    unsaid: Mutex<Vec<&'static GatewayAnswer>>,
     open: Mutex<Vec<TcpStream>>,
 }
 
-/// What the gateway did with one call.
+/// The gateway's record of one call.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
     pub(crate) saying: &'static str,
@@ -74,7 +74,7 @@ pub(crate) struct Answered {
     pub(crate) may_be_called_again: bool,
 }
 
-/// A small generator: the same seed, the same numbers.
+/// A small random generator: the same seed gives the same numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -85,7 +85,7 @@ impl Default for Random {
 }
 
 impl Random {
-    /// A generator of its own for `what`.
+    /// An independent generator for `what`.
     fn of(seed: u64, what: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         (seed, what).hash(&mut hasher);
@@ -102,13 +102,13 @@ impl Random {
 }
 
 impl Flipping {
-    /// Starts it on a port of its own, which it keeps while it is not there.
+    /// Starts on a port that it keeps while it refuses connections.
     pub(crate) fn start(seed: u64) -> Self {
         let listener = listen("127.0.0.1:0".parse().unwrap());
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             seed,
-            mood: AtomicUsize::default(),
+            fault: AtomicUsize::default(),
             over: AtomicBool::default(),
             connections: AtomicUsize::default(),
             calls: Mutex::default(),
@@ -122,21 +122,21 @@ impl Flipping {
         Self { address, state, thread: Some(thread) }
     }
 
-    /// What it did with the calls of each case, in their order.
+    /// The record of the calls of each case, in order.
     pub(crate) fn calls(&self) -> HashMap<String, Vec<Answered>> {
         self.state.calls.lock().unwrap().clone()
     }
 
-    /// Whether it has said everything that there is to say.
+    /// True if every answer was given.
     pub(crate) fn has_said_all(&self) -> bool {
         self.state.unsaid.lock().unwrap().is_empty()
     }
 }
 
 /// Every saying, in an order of its own for each seed.
-fn shuffled(seed: u64) -> Vec<&'static Saying> {
+fn shuffled(seed: u64) -> Vec<&'static GatewayAnswer> {
     let mut random = Random::of(seed, "order");
-    let mut sayings: Vec<&Saying> = SAYINGS.iter().collect();
+    let mut sayings: Vec<&GatewayAnswer> = GATEWAY_ANSWERS.iter().collect();
     sayings.sort_by_cached_key(|_| random.below(usize::MAX));
     sayings
 }
@@ -158,15 +158,15 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
     let mut listener = Some(listener);
     let mut random = Random::of(state.seed, "moods");
     while !state.over.load(Ordering::SeqCst) {
-        let mood = random.below(MOODS.len());
-        state.mood.store(mood, Ordering::SeqCst);
+        let fault = random.below(FAULTS.len());
+        state.fault.store(fault, Ordering::SeqCst);
         let until = Instant::now() + Duration::from_millis(15 + random.below(40) as u64);
-        if MOODS[mood] == Mood::Refusing {
+        if FAULTS[fault] == Fault::Refusing {
             listener = None;
             for socket in state.open.lock().unwrap().drain(..) {
                 let _ = socket.shutdown(std::net::Shutdown::Both);
             }
-            // Long enough, now and then, that a push spends all its attempts.
+            // Sometimes long enough that a push uses all its attempts.
             thread::sleep(
                 until.saturating_duration_since(Instant::now())
                     + Duration::from_millis(random.below(200) as u64),
@@ -182,7 +182,7 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
                     let state = Arc::clone(state);
                     thread::spawn(move || serve(&socket, &state));
                 }
-                // The listener does not block so that moods can change.
+                // The listener does not block, so that the fault can change.
                 Err(_) => thread::sleep(Duration::from_millis(1)),
             }
         }
@@ -190,9 +190,9 @@ fn flip(address: SocketAddr, listener: TcpListener, state: &Arc<State>) {
 }
 
 fn serve(mut socket: &TcpStream, state: &State) {
-    let mood = || MOODS[state.mood.load(Ordering::SeqCst)];
+    let fault = || FAULTS[state.fault.load(Ordering::SeqCst)];
     let number = state.connections.fetch_add(1, Ordering::SeqCst);
-    if mood() == Mood::Breaking {
+    if fault() == Fault::Breaking {
         let _ = socket.read(&mut vec![0; 1 + Random::of(state.seed, number).below(600)]);
         let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
         return;
@@ -201,15 +201,15 @@ fn serve(mut socket: &TcpStream, state: &State) {
     while let Ok(Some(message)) = read_message(&mut reader, true) {
         let call = Call::read(message);
         call.assert_signed();
-        if !perform(state.answer(mood(), &call), socket) {
+        if !perform(state.answer(fault(), &call), socket) {
             return;
         }
     }
 }
 
 impl State {
-    /// Executes the push or not, keeps what it did, and says what to answer.
-    fn answer(&self, mood: Mood, call: &Call) -> Move {
+    /// Executes the push or not, records it, and returns the answer.
+    fn answer(&self, fault: Fault, call: &Call) -> Move {
         let case = call.req()["mediation_case_id"].as_str().unwrap().to_owned();
         let mut calls = self.calls.lock().unwrap();
         let calls = calls.entry(case.clone()).or_default();
@@ -220,12 +220,12 @@ impl State {
             decided: Decides::Nothing,
             may_be_called_again: false,
         };
-        let (answered, answer) = match mood {
-            Mood::Hanging => (nothing("hanging", random.below(2) == 0), Move::Stall(Vec::new())),
-            Mood::Resetting | Mood::Breaking | Mood::Refusing => {
+        let (answered, answer) = match fault {
+            Fault::Hanging => (nothing("hanging", random.below(2) == 0), Move::Stall(Vec::new())),
+            Fault::Resetting | Fault::Breaking | Fault::Refusing => {
                 (nothing("resetting", random.below(2) == 0), Move::Reset)
             }
-            Mood::Talking => match refused_timestamp(call, &mut random) {
+            Fault::Talking => match refused_timestamp(call, &mut random) {
                 Some(answer) => {
                     let again = Answered { may_be_called_again: true, ..nothing("wrong time", false) };
                     (again, answer)
@@ -254,7 +254,7 @@ impl State {
     }
 }
 
-/// Code 31 for a timestamp that is off, and now and then for one that is not; its `Date` is right, wrong or missing.
+/// Code 31 for a timestamp that is off, and sometimes for a correct one. Its `Date` is right, wrong or missing.
 fn refused_timestamp(call: &Call, random: &mut Random) -> Option<Move> {
     let civil: jiff::civil::DateTime = call.form["timestamp"].parse().unwrap();
     let stamp = jiff::tz::Offset::constant(8).to_timestamp(civil).unwrap().as_second();

@@ -1,5 +1,5 @@
-//! A gateway of the tests' own: it takes calls on raw sockets, keeps them, and does what the test tells it,
-//! also what no HTTP server would do.
+//! A gateway for the tests: it accepts calls on raw sockets, records them, and answers as the test says, even in ways
+//! that no HTTP server would.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
@@ -40,7 +40,7 @@ impl Call {
     }
 }
 
-/// What the gateway does with a call.
+/// The reaction of the gateway to a call.
 #[derive(Debug, Clone)]
 pub(crate) enum Move {
     /// Answers with this status, further headers and body.
@@ -51,7 +51,7 @@ pub(crate) enum Move {
     Stall(Vec<u8>),
     /// Closes with RST.
     Reset,
-    /// Writes these bytes as they are and closes with RST.
+    /// Writes these bytes unchanged and closes with RST.
     Abort(Vec<u8>),
     /// Waits, then goes on.
     After(Duration, Box<Move>),
@@ -78,7 +78,7 @@ impl Move {
         Self::ok(&format!(r#"{{"error_response":{{{members}}}}}"#))
     }
 
-    /// The whole answer to `Answer` as it goes over the wire.
+    /// The bytes of `Answer` on the wire.
     pub(crate) fn answer_bytes(status: u16, headers: &[(&str, String)], body: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         write!(bytes, "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len()).unwrap();
@@ -99,12 +99,12 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Does the same with every call.
+    /// Reacts to every call in the same way.
     pub(crate) fn always(one: Move) -> Self {
         Self::start(move |_, _| one.clone())
     }
 
-    /// Asks `script` what to do with each call, counted from 0.
+    /// Calls `script` for each call, with a number that starts at 0.
     pub(crate) fn start(script: impl Fn(usize, &Call) -> Move + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().unwrap();
@@ -126,7 +126,7 @@ impl Gateway {
         Self { address, calls, over }
     }
 
-    /// Where the bridge finds it.
+    /// The URL for the bridge.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/router/rest", self.address)
     }
@@ -172,7 +172,7 @@ fn serve(socket: &TcpStream, calls: &Mutex<Vec<Call>>, script: &Script) {
     }
 }
 
-/// Whether the connection goes on.
+/// Performs a step; true if the connection stays open.
 pub(super) fn perform(step: Move, mut socket: &TcpStream) -> bool {
     match step {
         Move::Answer(status, headers, body) => {

@@ -1,4 +1,4 @@
-//! Markdown as the guides use it: headings, tables, links and blocks of code.
+//! Parses Markdown as the guides use it: headings, tables, links and blocks of code.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -74,7 +74,7 @@ impl Page {
         self.prose().filter_map(heading).collect()
     }
 
-    /// What links can lead to within the page, as GitHub makes it of headings.
+    /// The anchors of the page, as GitHub derives them from headings.
     pub(crate) fn anchors(&self) -> Vec<String> {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let anchor = |(_, text): (usize, String)| {
@@ -87,7 +87,7 @@ impl Page {
         self.headings().into_iter().map(anchor).collect()
     }
 
-    /// The text from the heading that makes this anchor to the next of its level or above.
+    /// The text from the heading with this anchor to the next heading of its level or above.
     pub(crate) fn section(&self, anchor: &str) -> Self {
         let number = self.anchors().iter().position(|found| found == anchor);
         let number = number.unwrap_or_else(|| panic!("{} has no heading #{anchor}", self.path.display()));
@@ -135,18 +135,18 @@ impl Page {
         }
     }
 
-    /// Where its links and pictures lead.
+    /// The targets of links and images.
     pub(crate) fn links(&self) -> Vec<String> {
         let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
         let code = Regex::new("`[^`]*`").unwrap();
         let prose: Vec<&str> = self.prose().collect();
-        // A link's text may be code, a link within code is none.
+        // The text of a link may be code, but a link within code is not a link.
         let prose = prose.join("\n");
         let prose = code.replace_all(&prose, "code");
         link.captures_iter(&prose).map(|found| found[1].to_owned()).collect()
     }
 
-    /// A link of this page as a path from the repository's root, and the anchor; none where it leads elsewhere.
+    /// A link of this page as a path from the repository's root, and the anchor; `None` for a link to another site.
     pub(crate) fn resolve(&self, link: &str) -> Option<(PathBuf, Option<String>)> {
         if link.contains("://") || link.starts_with("mailto:") {
             return None;

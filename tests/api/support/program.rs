@@ -1,4 +1,4 @@
-//! The real binary as a process of its own.
+//! The real binary as a separate process.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ pub(crate) struct Program {
     seen: Vec<String>,
 }
 
-/// The binary with an environment that holds nothing but what is given.
+/// The binary with an environment of only these variables.
 pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mediation-bridge"));
     command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
@@ -96,7 +96,7 @@ impl Program {
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
     }
 
-    /// Whether it has not ended yet.
+    /// True while the process has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("its state").is_none()
     }
@@ -106,7 +106,7 @@ impl Program {
         self.status_kb("VmRSS:")
     }
 
-    /// The most memory it ever had, in kB.
+    /// The maximum of its memory so far, in kB.
     pub(crate) fn memory_peak_kb(&self) -> u64 {
         self.status_kb("VmHWM:")
     }

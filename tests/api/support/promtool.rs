@@ -1,10 +1,10 @@
-//! Prometheus' own tool, which judges metrics and rules.
+//! Prometheus' own tool, which checks metrics and rules.
 
 use std::process::Command;
 
 use super::installed::installed;
 
-/// The tool with these arguments; `None`, said aloud, where it is not installed. With `CI` set that fails.
+/// The tool with these arguments; `None` with a message if it is not installed. With `CI` set that fails.
 pub(crate) fn promtool(arguments: &[&str]) -> Option<Command> {
     installed("promtool", "prometheus").then(|| {
         let mut command = Command::new("promtool");

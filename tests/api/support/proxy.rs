@@ -1,4 +1,4 @@
-//! A proxy that tunnels by CONNECT, and can fail in every way that one can.
+//! A proxy for CONNECT that can fail in every way.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,22 +7,22 @@ use std::thread;
 
 use super::wire::{Message, read_message};
 
-/// What the proxy does with a connection once it has read the request for a tunnel.
+/// The reaction of the proxy to the request for a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tunnel {
-    /// Makes it.
+    /// Opens the tunnel.
     Made,
     /// Answers with this status line and closes.
     Refused(&'static str),
-    /// Says nothing.
+    /// Does not answer.
     Silent,
     /// Closes without an answer.
     Closed,
-    /// Says that it is made and closes.
+    /// Confirms the tunnel and closes.
     ClosedAtOnce,
-    /// Makes it and closes after so many bytes towards the gateway.
+    /// Opens the tunnel and closes after this many bytes to the gateway.
     BrokenAfter(u64),
-    /// Answers with what is no HTTP.
+    /// Answers with bytes that are not HTTP.
     Garbage,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Does the same with every connection.
+    /// Reacts to every connection in the same way.
     pub(crate) fn start(tunnel: Tunnel) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().unwrap();
@@ -81,7 +81,7 @@ fn serve(mut socket: &TcpStream, tunnel: Tunnel, requests: &Mutex<Vec<Message>>)
     }
 }
 
-/// The gateway that the request for a tunnel names. Names are this machine's.
+/// Connects to the gateway of a request for a tunnel. Names resolve to this machine.
 fn target(request: &Message) -> io::Result<TcpStream> {
     let authority = request.start.split(' ').nth(1).unwrap_or_default();
     let port = authority.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 use super::installed::installed;
 
-/// The server, until it is dropped. It keeps nothing on disk unless it is told to.
+/// The server, until it is dropped. It stores nothing on disk unless its options say so.
 pub(crate) struct RedisServer {
     port: u16,
-    /// Empty where it asks for none.
+    /// Empty if it requires no password.
     password: &'static str,
     /// What it is started with beyond that.
     options: Vec<String>,
@@ -23,12 +23,12 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one; `None`, said aloud, where `redis-server` is not installed. With `CI` set that fails.
+    /// Starts a server; `None` with a message if `redis-server` is not installed. With `CI` set that fails.
     pub(crate) fn start() -> Option<Self> {
         Self::guarded("")
     }
 
-    /// Starts one that asks for this password.
+    /// Starts a server that requires this password.
     pub(crate) fn guarded(password: &'static str) -> Option<Self> {
         Self::with(password, &[])
     }
@@ -64,7 +64,7 @@ impl RedisServer {
         [("BRIDGE_IDEMPOTENCY", "redis".to_owned()), ("BRIDGE_REDIS_URL", self.url())]
     }
 
-    /// Ends it as a crash would; everything in it is gone.
+    /// Ends it like a crash; its data is lost.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -76,7 +76,7 @@ impl RedisServer {
         self.wait();
     }
 
-    /// Starts it again at the same place, with options of this once, without waiting for it.
+    /// Starts it again on the same port with options for this start, without waiting for it.
     pub(crate) fn restart_with(&mut self, options: &[&str]) {
         let once = options.iter().map(|option| (*option).to_owned());
         let options: Vec<String> = self.options.iter().cloned().chain(once).collect();
@@ -105,7 +105,7 @@ impl RedisServer {
         line.map(str::to_owned)
     }
 
-    /// Makes it a replica of `primary`, and waits until it has all of it.
+    /// Makes it a replica of `primary`, and waits until it has all data.
     pub(crate) fn follow(&self, primary: &Self) {
         let () = self.ask(&["CONFIG", "SET", "masterauth", primary.password]).unwrap();
         let () = self.ask(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]).unwrap();
@@ -113,18 +113,18 @@ impl RedisServer {
         primary.wait_for_replicas();
     }
 
-    /// Makes its replica the primary, losing nothing, and goes on as a replica of it.
+    /// Makes its replica the primary without loss, and becomes a replica of it.
     pub(crate) fn hand_over(&self) {
         let () = self.ask(&["FAILOVER"]).unwrap();
         until("a fail-over", || self.info("master_link_status").as_deref() == Some("up"));
     }
 
-    /// Waits until its replicas get what is written: at first they may be behind by a second.
+    /// Waits until its replicas are in step: at first they may be behind by a second.
     pub(crate) fn wait_for_replicas(&self) {
         let replicas: usize = self.info("connected_slaves").expect("its replicas").parse().unwrap();
         let mut connection = connection(&format!("{}127.0.0.1:{}", self.login(), self.port)).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        // A node of a cluster takes some keys only.
+        // A node of a cluster accepts only some keys.
         let mut keys = (0..100).map(|number| format!("probe-{number}"));
         assert!(keys.any(|key| redis::cmd("SET").arg(key).arg("").exec(&mut connection).is_ok()));
         let reached: usize = redis::cmd("WAIT").arg(replicas).arg(15_000).query(&mut connection).unwrap();
@@ -150,11 +150,11 @@ impl RedisServer {
             .collect()
     }
 
-    /// The slots in a database, and whether TOP's decision stands in each.
+    /// The slots in a database, each with true if it holds TOP's decision.
     pub(crate) fn slots(&self, database: u8) -> BTreeMap<String, bool> {
         let place = format!("{}127.0.0.1:{}/{database}", self.login(), self.port);
         let mut connection = connection(&place).unwrap();
-        // A replica of a cluster is asked in vain without; elsewhere it is refused.
+        // A replica in a cluster needs this command; other servers refuse it.
         let _ = redis::cmd("READONLY").exec(&mut connection);
         let keys: Vec<String> = redis::cmd("KEYS").arg("mediation-bridge:*}").query(&mut connection).unwrap();
         let mut asked = redis::pipe();
@@ -205,10 +205,10 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// A port that nobody has, below those that the system gives to connections: a server that restarts finds it free.
+/// An unused port below those that the system assigns to connections: a server that restarts finds it free.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Several test programs may run at once.
+    // Several test programs may run at the same time.
     let first = u16::try_from(std::process::id() % 1_100).unwrap() * 10;
     loop {
         let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;

@@ -1,4 +1,4 @@
-//! A stable address before Redis: a TCP forwarder that leads to one server and then to another.
+//! A stable address before Redis: a TCP forwarder that leads to one server and later to another.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ pub(crate) struct Forwarder {
 
 #[derive(Default)]
 struct State {
-    /// The port that new connections lead to; 0 for none: they are taken, and nothing is said on them.
+    /// The port for new connections; 0 for none: then they are accepted and get no answer.
     port: AtomicUsize,
     accepted: AtomicUsize,
     over: AtomicBool,
@@ -23,7 +23,7 @@ struct State {
     released: Condvar,
 }
 
-/// What waits at the forwarder.
+/// The direction that the forwarder holds.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Held {
     #[default]
@@ -64,23 +64,23 @@ impl Forwarder {
         self.state.accepted.load(Ordering::SeqCst)
     }
 
-    /// Leads new connections to this port; those that there are go on.
+    /// Leads new connections to this port; existing ones stay.
     pub(crate) fn lead_to(&self, port: u16) {
         self.state.port.store(port.into(), Ordering::SeqCst);
     }
 
-    /// Takes new connections and says nothing on them.
+    /// Accepts new connections without an answer.
     pub(crate) fn fall_silent(&self) {
         self.lead_to(0);
     }
 
-    /// Keeps what arrives on connections, until it is told otherwise.
+    /// Holds what arrives on connections until the test releases it.
     pub(crate) fn hold(&self, what: Held) {
         *self.state.held.lock().unwrap() = what;
         self.state.released.notify_all();
     }
 
-    /// Breaks the connections that there are.
+    /// Breaks the existing connections.
     pub(crate) fn cut(&self) {
         for socket in self.state.open.lock().unwrap().drain(..) {
             let _ = socket.shutdown(Shutdown::Both);
@@ -92,7 +92,7 @@ impl State {
     fn forward(self: &Arc<Self>, near: TcpStream) {
         self.open.lock().unwrap().push(near.try_clone().unwrap());
         let port = u16::try_from(self.port.load(Ordering::SeqCst)).unwrap();
-        // Who is not there breaks the connection; a port of 0 keeps it.
+        // If nothing listens there, the connection breaks; a port of 0 keeps it open.
         let Some(far) = (port > 0).then(|| TcpStream::connect(("127.0.0.1", port))) else { return };
         let Ok(far) = far else {
             let _ = near.shutdown(Shutdown::Both);
@@ -108,7 +108,7 @@ impl State {
         thread::spawn(move || state.copy(&far, &near, &[Held::Everything, Held::Answers]));
     }
 
-    /// Copies until one side ends, and ends both; while one of `waits` is held, it waits.
+    /// Copies until one side ends, and ends both. It waits while one of `waits` is held.
     fn copy(&self, mut from: &TcpStream, mut to: &TcpStream, waits: &[Held]) {
         let mut bytes = vec![0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut bytes) {

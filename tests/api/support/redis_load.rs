@@ -1,5 +1,5 @@
-//! Callers that push with Idempotency-Keys while something happens to Redis, and what they were told, held against the
-//! gateway's own record.
+//! Callers that push with Idempotency-Keys during faults of Redis, and their answers, compared with the gateway's own
+//! record.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -12,24 +12,24 @@ use sha2::{Digest, Sha256};
 
 use super::{APP_KEY, BODY, Gateway, Move, Reply, wire};
 
-/// The code of a push that the store of keys refused.
+/// The code of a push that the key store refused.
 pub(crate) const REFUSED: &str = "idempotency_store_unavailable";
-/// The code of a push whose key another one holds.
+/// The code of a push whose key is in flight.
 pub(crate) const IN_FLIGHT: &str = "idempotency_in_flight";
-/// What stands for the code of a push that was accepted.
+/// The value of `code` for an accepted push.
 pub(crate) const ACCEPTED: &str = "accepted";
 /// The key of every push: it is scoped to the case.
 const KEY: &str = "key-1";
-/// How long a caller waits before it tries again.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The time that a caller waits before the next try.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// One test at a time: each of them is a load of its own.
+/// Only one test at a time, because each of them loads the machine.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A gateway that accepts every push, and how often it executed each case.
+/// A gateway that accepts every push, and the number of executions of each case.
 pub(crate) struct Ledger {
     pub(crate) gateway: Gateway,
     executed: Arc<Mutex<HashMap<String, usize>>>,
@@ -56,13 +56,13 @@ impl Ledger {
     }
 }
 
-/// What one push was told.
+/// The answer to one push.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) case: String,
     /// `accepted`, or the problem's code.
     pub(crate) code: String,
-    /// Whether the answer carried `prior_outcome`.
+    /// True if the answer had `prior_outcome`.
     pub(crate) in_doubt: bool,
     pub(crate) replayed: bool,
     /// When it was sent.
@@ -95,7 +95,7 @@ pub(crate) fn push(address: SocketAddr, case: &str) -> Told {
     }
 }
 
-/// Pushes one case until it is accepted, or not worth another try, for 20 s at most; `tell` gets every answer.
+/// Pushes one case until it is accepted or not retryable, for at most 20 s; `tell` gets every answer.
 pub(crate) fn push_until_accepted(address: SocketAddr, case: &str, tell: impl Fn(Told)) {
     let begun = Instant::now();
     loop {
@@ -106,7 +106,7 @@ pub(crate) fn push_until_accepted(address: SocketAddr, case: &str, tell: impl Fn
         if !again {
             return;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(RETRY_INTERVAL);
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn repeated(address: SocketAddr, told: &[Told]) -> Vec<Told> {
     again.into_inner().unwrap()
 }
 
-/// What the callers were told so far.
+/// The answers so far.
 #[derive(Default)]
 pub(crate) struct Watch {
     told: Mutex<Vec<Told>>,
@@ -155,8 +155,8 @@ impl Watch {
     }
 }
 
-/// Lets `callers` push case after case, each case by `together` of them at once until it is accepted, while `during` runs.
-/// Returns what they were told, in order.
+/// Lets `callers` push case after case, each case by `together` of them until it is accepted, while `during` runs.
+/// Returns the answers in order.
 pub(crate) fn under_load(
     address: SocketAddr,
     callers: usize,
@@ -180,7 +180,7 @@ pub(crate) fn under_load(
                 }
             });
         }
-        // The callers end with a test that fails, too.
+        // The callers also end if the test fails.
         let _over = Over(&watch.over);
         during(&watch);
     });
@@ -189,7 +189,7 @@ pub(crate) fn under_load(
     told
 }
 
-/// Says that it is over when it is dropped.
+/// Sets the flag when it is dropped.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -198,21 +198,21 @@ impl Drop for Over<'_> {
     }
 }
 
-/// What a load came to.
+/// The figures of a load.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    /// The longest time in which no push arrived that was accepted.
+    /// The longest time without the arrival of a push that was accepted.
     pub(crate) outage: Duration,
     pub(crate) slowest: Duration,
     pub(crate) codes: BTreeMap<String, usize>,
     pub(crate) cases: usize,
-    /// Accepted pushes that were told that an earlier one may have been executed.
+    /// The number of accepted pushes with `prior_outcome`.
     pub(crate) in_doubt: usize,
-    /// Cases that were executed more than once, and whether the last answer told the doubt.
+    /// Cases that were executed more than once, with true if the last answer reported the doubt.
     pub(crate) twice: BTreeMap<String, bool>,
 }
 
-/// Holds what callers were told against the gateway's record: each execution has exactly one answer that says so.
+/// Compares the answers with the gateway's record: each execution has exactly one answer that reports it.
 pub(crate) fn judge(told: &[Told], ledger: &Ledger) -> Figures {
     let mut figures = Figures::default();
     let mut cases: BTreeMap<&str, Vec<&Told>> = BTreeMap::new();
@@ -240,7 +240,7 @@ pub(crate) fn judge(told: &[Told], ledger: &Ledger) -> Figures {
 /// The Redis key of a case's slot.
 pub(crate) fn slot(case: &str) -> String {
     let mut digest = Sha256::new();
-    // No caller is configured.
+    // No callers are configured.
     for part in [APP_KEY, "", case, KEY] {
         digest.update(u64::try_from(part.len()).unwrap().to_be_bytes());
         digest.update(part);

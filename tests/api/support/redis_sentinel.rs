@@ -16,10 +16,10 @@ const PASSWORD: &str = "canary-redis-password";
 
 /// The servers and their Sentinels, until they are dropped.
 pub(crate) struct Watched {
-    /// The primary comes first at the beginning.
+    /// At the start the primary is the first one.
     pub(crate) servers: Vec<RedisServer>,
     sentinels: Vec<Sentinel>,
-    /// The Sentinels' password; empty where they ask for none.
+    /// The Sentinels' password; empty if they require none.
     password: &'static str,
 }
 
@@ -59,7 +59,7 @@ impl Watched {
         format!("redis-sentinel://{}{}/3#{SERVICE}", self.servers[0].login(), ports.join(","))
     }
 
-    /// The server that all Sentinels that answer take for the primary, and that is one.
+    /// The server that all reachable Sentinels consider the primary, and that is one.
     pub(crate) fn primary(&self) -> Option<&RedisServer> {
         let ports: Vec<_> =
             self.sentinels.iter().filter_map(|sentinel| self.known(sentinel, "port")).collect();
@@ -96,7 +96,7 @@ impl Sentinel {
         Self::configured(port, &format!("port {port}\n{text}"))
     }
 
-    /// The only one that watches this server, and that speaks TLS alone.
+    /// The only Sentinel of this server, which accepts only TLS.
     pub(crate) fn of_tls(redis: &TlsRedis) -> Self {
         let port = free_port();
         let watched = format!("sentinel monitor {SERVICE} 127.0.0.1 {} 1", redis.port);

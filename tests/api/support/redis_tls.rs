@@ -7,11 +7,11 @@ use tempfile::TempDir;
 
 use super::redis::{RedisServer, free_port};
 
-/// The server, until it is dropped. It has a plain port, too.
+/// The server, until it is dropped. It also has a plain port.
 pub(crate) struct TlsRedis {
     pub(crate) server: RedisServer,
     pub(crate) port: u16,
-    /// Its own options, which a Sentinel needs as well.
+    /// Its own options, which a Sentinel also needs.
     options: Vec<String>,
     folder: TempDir,
 }

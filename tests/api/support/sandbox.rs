@@ -1,4 +1,4 @@
-//! The simulated gateway in a thread of its own, and calls to it that the tests sign themselves.
+//! The simulated gateway in a separate thread, and calls to it that the tests sign themselves.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -25,10 +25,10 @@ pub(crate) struct Sandbox {
 
 /// Parameters of a call.
 pub(crate) type Parameters = BTreeMap<String, String>;
-/// A parameter and its other value; `None` leaves it out.
+/// A parameter and its changed value; `None` removes it.
 pub(crate) type Change<'a> = (&'a str, Option<&'a str>);
 
-/// A good push with `changes`, not signed yet.
+/// The parameters of a valid push with `changes`, without the signature.
 fn parameters(changes: &[Change<'_>]) -> Parameters {
     let now = timestamp(SignedDuration::ZERO);
     let good = [
@@ -46,7 +46,7 @@ fn parameters(changes: &[Change<'_>]) -> Parameters {
     kept.chain(replaced).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The same, signed by its own `sign_method`, or by MD5 where that is none of the three.
+/// The parameters with the signature of their `sign_method`, or of MD5 if that is invalid.
 pub(crate) fn signed(changes: &[Change<'_>]) -> Parameters {
     let mut parameters = parameters(changes);
     let asked = parameters.get("sign_method").map_or("md5", String::as_str);
@@ -66,7 +66,7 @@ pub(crate) fn req_of(case_id: &str) -> String {
     format!(r#"{{"mediation_case_id":"{case_id}","result":"success"}}"#)
 }
 
-/// What the clock of GMT+8 shows so far from now.
+/// The time in GMT+8 this far from now.
 pub(crate) fn timestamp(ahead: SignedDuration) -> String {
     let time = Offset::constant(8).to_datetime(Timestamp::now() + ahead);
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -117,7 +117,7 @@ impl Sandbox {
         format!("http://{}/router/rest", self.address)
     }
 
-    /// Sends a request and reads until the connection ends, well or badly.
+    /// Sends a request and reads until the connection ends.
     pub(crate) fn exchange(&self, request: &str) -> (String, io::Result<()>) {
         let mut socket = connect(self.address);
         socket.write_all(request.as_bytes()).unwrap();
@@ -140,7 +140,7 @@ impl Sandbox {
         self.send(&format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"))
     }
 
-    /// How often it executed a case.
+    /// The number of executions of a case.
     pub(crate) fn executions(&self, case_id: &str) -> u64 {
         let told = self.get(&format!("/sandbox/executions/{case_id}")).json();
         assert_eq!(told["case_id"], case_id);

@@ -1,4 +1,4 @@
-//! A bridge before a gateway whose next answer the test sets: one pair for a table of many answers.
+//! A bridge before a gateway whose next answer the test sets, for tables with many answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use super::{BODY, CASE, Call, Gateway, Move, Program, Reply, TestApp};
 
 type Script = dyn Fn(&Call) -> Move + Send;
 
-/// A gateway that does with every call what was set last.
+/// A gateway that reacts to every call as set last.
 struct Stage {
     gateway: Gateway,
     script: Arc<Mutex<Box<Script>>>,
@@ -42,7 +42,7 @@ impl Scene {
         Self { app: TestApp::with(&stage.gateway, changes), stage }
     }
 
-    /// What a caller is told whose push TOP answers so, and how many calls that took.
+    /// The answer to the caller if TOP answers like this, and the number of calls.
     pub(crate) fn told(&self, answer: Move) -> (Reply, usize) {
         self.stage.set(move |_| answer.clone());
         let before = self.stage.gateway.count();
@@ -51,7 +51,7 @@ impl Scene {
     }
 }
 
-/// A bridge in a process of its own, whose log is read.
+/// A bridge in a separate process, whose log is read.
 pub(crate) struct LoggedScene {
     bridge: Program,
     stage: Stage,
@@ -64,12 +64,12 @@ impl LoggedScene {
         Self { bridge: Program::serve(&stage.gateway.url(), changes), stage, pushes: 0 }
     }
 
-    /// What a caller is told whose push TOP answers so, and the line that it leaves.
+    /// The answer to the caller if TOP answers like this, and the log line.
     pub(crate) fn told(&mut self, answer: Move) -> (Reply, Value) {
         self.told_by(move |_| answer.clone())
     }
 
-    /// The same, where the answer depends on the call.
+    /// The same for an answer that depends on the call.
     pub(crate) fn told_by(&mut self, script: impl Fn(&Call) -> Move + Send + 'static) -> (Reply, Value) {
         self.stage.set(script);
         self.push(BODY)

@@ -1,16 +1,16 @@
-//! TOP's signature once more, by the specification alone: nothing here is shared with the program.
+//! TOP's signature, implemented from the specification: nothing is shared with the program.
 
 use std::collections::BTreeMap;
 
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
-/// The signature that TOP would expect of these parameters, whatever `sign` is among them.
+/// The signature that TOP expects for these parameters, whatever `sign` they contain.
 pub(crate) fn expected(parameters: &BTreeMap<String, String>, secret: &str) -> String {
     with(parameters.get("sign_method").expect("a sign_method"), parameters, secret)
 }
 
-/// The signature of these parameters by `method`, whatever `sign` and `sign_method` are among them.
+/// The signature of these parameters by `method`, whatever `sign` and `sign_method` they contain.
 pub(crate) fn with(method: &str, parameters: &BTreeMap<String, String>, secret: &str) -> String {
     // A BTreeMap of strings is sorted by bytes.
     let mut text = String::new();

@@ -48,7 +48,7 @@ impl TlsGateway {
     }
 }
 
-/// Answers requests until the peer goes, which one that does not trust the certificate does at once.
+/// Answers requests until the peer closes. A peer that does not trust the certificate closes at once.
 fn serve(stream: StreamOwned<ServerConnection, std::net::TcpStream>) {
     let mut reader = BufReader::new(stream);
     loop {

@@ -1,10 +1,10 @@
-//! HTTP/1.1 by hand over blocking sockets: what the tests send and read is what is on the wire.
+//! HTTP/1.1 over blocking sockets: the tests see exactly the bytes on the wire.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A message as it stood on the wire.
+/// A message as it was on the wire.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Message {
     pub(crate) start: String,
@@ -13,7 +13,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// The header `name`, if it stands once.
+    /// The value of the header `name`, if it appears exactly once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
         let first = found.next();
@@ -22,7 +22,7 @@ impl Message {
     }
 }
 
-/// Connects, with time-outs that end a test rather than hang it.
+/// Connects with time-outs, so that a test fails instead of hanging.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let socket = TcpStream::connect(address).expect("connect");
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -31,7 +31,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     socket
 }
 
-/// Reads one message: head, then as much body as `Content-Length` or chunks say. `None` if the peer closed before
+/// Reads one message: the head, then a body as long as `Content-Length` or chunks say. `None` if the peer closed before
 /// the first byte.
 pub(crate) fn read_message<R: Read>(reader: &mut BufReader<R>, body: bool) -> io::Result<Option<Message>> {
     let mut start = String::new();
@@ -78,7 +78,7 @@ fn read_body<R: Read>(reader: &mut BufReader<R>, message: &mut Message) -> io::R
     Ok(())
 }
 
-/// Sends `bytes` on a connection of its own and reads one answer.
+/// Sends `bytes` on a new connection and reads one answer.
 pub(crate) fn send_raw(address: SocketAddr, bytes: &[u8]) -> Message {
     let mut socket = connect(address);
     socket.write_all(bytes).expect("write");

@@ -214,7 +214,7 @@ pub(crate) fn call_ends(made: u8, off: Off) -> Vec<CallEnd> {
         for (corrected, seconds) in [(false, 0), (false, 9), (true, 0), (true, 9)] {
             let remaining = Duration::from_secs(seconds);
             let situation = Situation { made: made.into(), allowed: ALLOWED.into(), corrected, remaining };
-            let outcome = result.map_or_else(Outcome::of, |()| Outcome::Accepted);
+            let outcome = result.map_or_else(Outcome::from_failure, |()| Outcome::Accepted);
             let executed = match outcome {
                 Outcome::Accepted | Outcome::Unknown => true,
                 Outcome::Rejected => false,

@@ -1,5 +1,6 @@
-//! The pages of the catalogue: HTML without a script and without a foreign request, in both languages, the reader's own
-//! first, for light and dark, phone and desk. Links are relative, so that a proxy may strip a prefix of the path.
+//! The pages of the catalogue: HTML without scripts and without foreign requests, in both languages, the reader's
+//! language first. They support light and dark mode and narrow screens. Links are relative, so that a proxy may strip a
+//! path prefix.
 
 use std::iter::zip;
 
@@ -10,8 +11,8 @@ use super::super::catalogue::{Actor, Code};
 use super::super::explanation::{Explanation, Language};
 use crate::delivery::Outcome;
 
-/// The style of every page. Columns become rows where the screen is narrow; colours follow the reader's system, and carry
-/// the meaning that the words carry, too.
+/// The style of every page. On narrow screens columns become rows. Colours follow the reader's system, and the words
+/// also say what the colours mean.
 const STYLE: &str = "\
 :root{color-scheme:light dark;--text:#1c1f23;--soft:#5a6370;--back:#fff;--card:#f6f7f9;--line:#d9dde3;--link:#0b57b0;\
 --good:#0f6b3c;--good-back:#dff5e7;--care:#7a4b00;--care-back:#fdeccb;--bad:#9b1c1c;--bad-back:#fde3e3;--calm:#3d4856;\
@@ -49,7 +50,7 @@ pub(super) fn list(first: Language, swagger_ui: bool) -> String {
     let title = in_language(first, "Problems", "问题一览");
     let introduction = in_language(
         first,
-        "What the bridge answers when it cannot say that a push was accepted: what it means, and what to do now.",
+        "The answers of the bridge if a push was not accepted: what they mean, and what to do now.",
         "本服务未能确认推送成功时返回的问题一览：每种问题的含义和处理办法。",
     );
     let body = html! {
@@ -62,7 +63,7 @@ pub(super) fn list(first: Language, swagger_ui: bool) -> String {
                 (badges(*code, first))
                 div.languages {
                     @for language in languages(first) {
-                        @let explanation = Explanation::of(*code, language);
+                        @let explanation = Explanation::new(*code, language);
                         section lang=(language.tag()) {
                             h3 { (explanation.title) }
                             p { (text(&explanation.meaning)) }
@@ -84,7 +85,7 @@ pub(super) fn one(code: Code, first: Language, swagger_ui: bool) -> String {
         (badges(code, first))
         div.languages {
             @for language in languages(first) {
-                @let explanation = Explanation::of(code, language);
+                @let explanation = Explanation::new(code, language);
                 section lang=(language.tag()) {
                     h2 { (explanation.title) }
                     dl {
@@ -100,7 +101,7 @@ pub(super) fn one(code: Code, first: Language, swagger_ui: bool) -> String {
     page(first, code.name(), &links("../", Some(all), swagger_ui), &body)
 }
 
-/// Every problem in a line.
+/// The table of all problems.
 fn index(language: Language) -> Markup {
     let heads = match language {
         Language::English => ["Status", "Code", "Title", "Executed?", "Who acts"],
@@ -124,7 +125,7 @@ fn index(language: Language) -> Markup {
     }
 }
 
-/// What programs read of a problem, in words and colours.
+/// The values for programs, as coloured labels.
 fn badges(code: Code, language: Language) -> Markup {
     let entry = code.entry();
     html! {
@@ -167,12 +168,13 @@ const fn in_language(language: Language, english: &'static str, chinese: &'stati
     }
 }
 
-/// Both languages, the reader's own first.
+/// Both languages, the reader's language first.
 fn languages(first: Language) -> impl Iterator<Item = Language> {
     [first].into_iter().chain(Language::iter().filter(move |language| *language != first))
 }
 
-/// The way to the list, unless the page is it, and to the interface; `root` leads to the bridge's root.
+/// The links to the list, except on the list itself, and to the documents. `root` is the relative path of the bridge's
+/// root.
 fn links(root: &str, list: Option<&str>, swagger_ui: bool) -> Markup {
     html! {
         nav {
@@ -191,7 +193,7 @@ fn page(language: Language, title: &str, nav: &Markup, body: &Markup) -> String 
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · mediation-bridge" }
-                // An empty icon keeps browsers from asking for one that is not there.
+                // An empty icon keeps browsers from requesting `/favicon.ico`.
                 link rel="icon" href="data:,";
                 style { (maud::PreEscaped(STYLE)) }
             }
@@ -204,7 +206,7 @@ fn page(language: Language, title: &str, nav: &Markup, body: &Markup) -> String 
     page.into_string()
 }
 
-/// Text in which what is between backticks is code.
+/// Renders a text; what is between backticks becomes code.
 fn text(words: &str) -> Markup {
     html! {
         @for (index, piece) in words.split('`').enumerate() {
@@ -218,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_escaped_within_code_and_without() {
+    fn text_is_escaped_inside_and_outside_code() {
         let shown = text("a < b & `<script>` c").into_string();
         assert_eq!(shown, "a &lt; b &amp; <code>&lt;script&gt;</code> c");
         assert_eq!(text("键").into_string(), "键");
@@ -228,7 +230,7 @@ mod tests {
     fn backticks_come_in_pairs() {
         for code in Code::VARIANTS {
             for language in Language::iter() {
-                let explanation = Explanation::of(*code, language);
+                let explanation = Explanation::new(*code, language);
                 for answer in explanation.answers().into_iter().chain([explanation.title]) {
                     assert_eq!(answer.matches('`').count() % 2, 0, "{answer}");
                 }

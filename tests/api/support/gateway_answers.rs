@@ -1,5 +1,5 @@
-//! What a gateway of moods says of a push, and whether it has executed it: everything that TOP, or something before it, is
-//! known to say.
+//! The answers of a gateway to a push, and whether it has executed the push: everything that TOP, or a proxy before it,
+//! is known to answer.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::ACCEPTED;
 use super::gateway::Move;
 
-/// Whether a push is executed that is answered so.
+/// Whether a push with this answer was executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Executes {
     Always,
@@ -15,7 +15,7 @@ pub(crate) enum Executes {
     Never,
 }
 
-/// What an answer decides, for whoever reads it rightly.
+/// The decision in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decides {
     Accepted,
@@ -23,35 +23,35 @@ pub(crate) enum Decides {
     Nothing,
 }
 
-/// One way to answer a push.
+/// One answer to a push.
 #[derive(Debug, Clone)]
-pub(crate) struct Saying {
+pub(crate) struct GatewayAnswer {
     pub(crate) name: String,
     pub(crate) executes: Executes,
     pub(crate) decides: Decides,
     /// Whether the bridge may call again by itself.
     pub(crate) may_be_called_again: bool,
-    /// How often it is said, beside the others.
+    /// How often it is drawn, relative to the others.
     weight: usize,
     pub(crate) answer: Move,
 }
 
 /// All of them.
-pub(crate) static SAYINGS: LazyLock<Vec<Saying>> = LazyLock::new(|| {
+pub(crate) static GATEWAY_ANSWERS: LazyLock<Vec<GatewayAnswer>> = LazyLock::new(|| {
     let all = [decisions(), proofs(), doubts(), contradictions(), disguised(), pages(), cut()];
     all.into_iter().flatten().collect()
 });
 
-static WEIGHTS: LazyLock<usize> = LazyLock::new(|| SAYINGS.iter().map(|saying| saying.weight).sum());
+static WEIGHTS: LazyLock<usize> = LazyLock::new(|| GATEWAY_ANSWERS.iter().map(|saying| saying.weight).sum());
 
 /// The saying that a draw of a number below [`weights`] comes to.
-pub(crate) fn drawn(mut draw: usize) -> &'static Saying {
-    let fits = |saying: &&Saying| {
+pub(crate) fn drawn(mut draw: usize) -> &'static GatewayAnswer {
+    let fits = |saying: &&GatewayAnswer| {
         let fits = draw < saying.weight;
         draw = draw.saturating_sub(saying.weight);
         fits
     };
-    SAYINGS.iter().find(fits).expect("a draw below the weights")
+    GATEWAY_ANSWERS.iter().find(fits).expect("a draw below the weights")
 }
 
 /// The sum of all weights.
@@ -59,7 +59,7 @@ pub(crate) fn weights() -> usize {
     *WEIGHTS
 }
 
-/// A refusal of the timestamp, under a `Date` so many seconds ahead.
+/// A refusal of the timestamp with a `Date` header that is this many seconds ahead.
 pub(crate) fn wrong_time(ahead: Option<i64>) -> Move {
     let date = ahead.map(|ahead| {
         let apart = Duration::from_secs(ahead.unsigned_abs());
@@ -69,24 +69,24 @@ pub(crate) fn wrong_time(ahead: Option<i64>) -> Move {
     Move::Answer(200, date.into_iter().collect(), br#"{"error_response":{"code":31}}"#.to_vec())
 }
 
-fn saying(name: impl Into<String>, executes: Executes, answer: Move) -> Saying {
+fn saying(name: impl Into<String>, executes: Executes, answer: Move) -> GatewayAnswer {
     let (decides, may_be_called_again) = (Decides::Nothing, false);
-    Saying { name: name.into(), executes, decides, may_be_called_again, weight: 4, answer }
+    GatewayAnswer { name: name.into(), executes, decides, may_be_called_again, weight: 4, answer }
 }
 
 fn with_status(status: u16, body: impl Into<Vec<u8>>) -> Move {
     Move::Answer(status, Vec::new(), body.into())
 }
 
-/// TOP's yes and no, in the forms that both were seen in.
-fn decisions() -> Vec<Saying> {
+/// TOP's acceptances and refusals, in all observed forms.
+fn decisions() -> Vec<GatewayAnswer> {
     let yes = |name: &str, weight, answer| {
         let saying = saying(name, Executes::Always, answer);
-        Saying { decides: Decides::Accepted, weight, ..saying }
+        GatewayAnswer { decides: Decides::Accepted, weight, ..saying }
     };
     let no = |name: &str, answer| {
         let saying = saying(name, Executes::Never, answer);
-        Saying { decides: Decides::Rejected, weight: 16, ..saying }
+        GatewayAnswer { decides: Decides::Rejected, weight: 16, ..saying }
     };
     let chunks = format!(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{ACCEPTED}\r\n0\r\n\r\n",
@@ -118,10 +118,10 @@ fn decisions() -> Vec<Saying> {
     ]
 }
 
-/// What proves that nothing was executed.
-fn proofs() -> Vec<Saying> {
+/// Answers that prove that nothing was executed.
+fn proofs() -> Vec<GatewayAnswer> {
     let proof = |name: &str, answer| saying(name, Executes::Never, answer);
-    let again = |name: &str, answer| Saying { may_be_called_again: true, ..proof(name, answer) };
+    let again = |name: &str, answer| GatewayAnswer { may_be_called_again: true, ..proof(name, answer) };
     let ban = r#""code":7,"sub_msg":"This ban will last for 1 more second""#;
     vec![
         again("refused connection", Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#)),
@@ -129,14 +129,14 @@ fn proofs() -> Vec<Saying> {
         proof("application not known", Move::error(r#""code":29,"sub_code":"isv.appkey-not-exists""#)),
         proof("signature", Move::error(r#""code":25"#)),
         proof("throttled", Move::error(r#""code":7,"sub_code":"accesscontrol.limited-by-app-access-count""#)),
-        Saying { weight: 1, ..proof("banned", Move::error(ban)) },
+        GatewayAnswer { weight: 1, ..proof("banned", Move::error(ban)) },
         proof("throttled by a page", with_status(429, "<html>slow down</html>")),
         proof("throttled by JSON", with_status(429, r#"{"message":"slow down"}"#)),
     ]
 }
 
 /// TOP's failures, which prove nothing.
-fn doubts() -> Vec<Saying> {
+fn doubts() -> Vec<GatewayAnswer> {
     let members = [
         r#""code":15,"sub_code":"isp.remote-service-timeout""#,
         r#""code":15,"sub_code":"isp.top-remote-connection-timeout""#,
@@ -171,7 +171,7 @@ fn doubts() -> Vec<Saying> {
     .collect()
 }
 
-fn contradictions() -> Vec<Saying> {
+fn contradictions() -> Vec<GatewayAnswer> {
     let yes = r#""is_success":true,"result":true"#;
     let both =
         |code: &str| Move::ok(&ACCEPTED.replacen('{', &format!(r#"{{"error_response":{{{code}}},"#), 1));
@@ -195,8 +195,8 @@ fn contradictions() -> Vec<Saying> {
     .into()
 }
 
-/// TOP's own words that are no envelope, under statuses that might be taken for more than they are.
-fn disguised() -> Vec<Saying> {
+/// TOP's answers in forms that are not an envelope, with statuses that could be misread.
+fn disguised() -> Vec<GatewayAnswer> {
     let gzip = |body: &str| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         std::io::Write::write_all(&mut encoder, body.as_bytes()).unwrap();
@@ -225,11 +225,11 @@ fn disguised() -> Vec<Saying> {
             )
         })
     };
-    bodies.into_iter().flat_map(each).map(|saying| Saying { weight: 2, ..saying }).collect()
+    bodies.into_iter().flat_map(each).map(|saying| GatewayAnswer { weight: 2, ..saying }).collect()
 }
 
-/// What firewalls and proxies answer when they have passed a push on, or have not.
-fn pages() -> Vec<Saying> {
+/// Answers of firewalls and proxies, which may have forwarded the push.
+fn pages() -> Vec<GatewayAnswer> {
     let page = |status: u16| (status.to_string(), with_status(status, "<html>no</html>"));
     let location = vec![("Location", "/router/rest".to_owned())];
     let others = [
@@ -252,7 +252,7 @@ fn pages() -> Vec<Saying> {
 }
 
 /// Answers that stop: closed, reset or silent after some of their bytes.
-fn cut() -> Vec<Saying> {
+fn cut() -> Vec<GatewayAnswer> {
     let refused = r#"{"error_response":{"sub_code":"isp.http-connection-refuse"}}"#;
     let answers = [
         ("yes", Move::answer_bytes(200, &[], ACCEPTED.as_bytes())),
@@ -264,13 +264,13 @@ fn cut() -> Vec<Saying> {
         let mut add = |way: &str, length: usize, cut: fn(Vec<u8>) -> Move| {
             let name = format!("{way} after {length} bytes of {name}");
             let answer = cut(bytes[..length].to_vec());
-            all.push(Saying { weight: 2, ..saying(name, Executes::Perhaps, answer) });
+            all.push(GatewayAnswer { weight: 2, ..saying(name, Executes::Perhaps, answer) });
         };
         for length in [0, 9, 20, bytes.len() - 10, bytes.len() - 1] {
             add("closed", length, Move::Bytes);
             add("reset", length, Move::Abort);
         }
-        // Only here and there: it takes the whole deadline.
+        // Only in some places, because it takes the whole deadline.
         add("silent", bytes.len() - 1, Move::Stall);
     }
     all

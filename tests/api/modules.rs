@@ -1,4 +1,4 @@
-//! Who may use whom: the arrows between the rooms of `src` point one way, and no files use each other in a circle.
+//! Dependencies: the modules of `src` depend on each other one way, and no files depend on each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, ItemMod, ItemUse, UseTree, Visibility};
 
-/// Each room with the rooms that it may use. The first six use nothing of the crate.
-const ARROWS: [(&str, &[&str]); 16] = [
+/// Each module with the modules that it may use. The first six use nothing of the crate.
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("gmt8", &[]),
     ("invisible", &[]),
     ("json", &[]),
@@ -27,8 +27,8 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("main", &["cli"]),
 ];
 
-/// Libraries that only these places may name.
-const ALONE: [(&str, &[&str]); 8] = [
+/// Libraries that only these modules may use.
+const RESTRICTED: [(&str, &[&str]); 8] = [
     ("actix_web", &["api", "server", "cli"]),
     ("prometheus", &["metrics"]),
     ("reqwest", &["top", "cli"]),
@@ -45,7 +45,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// Every file of `src` by its path below it.
+/// Every file of `src` by its path.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let read = |path: PathBuf| {
@@ -55,16 +55,16 @@ fn sources() -> Vec<(String, String)> {
     files(&root).into_iter().map(read).collect()
 }
 
-/// A file of `src` as a module, and what it names of the others.
+/// A file of `src` as a module, and the names that it uses.
 #[derive(Default)]
 struct Module {
-    /// Where it is, from the crate's root.
+    /// The path from the crate's root.
     path: Vec<String>,
     /// The modules that it declares.
     children: BTreeSet<String>,
-    /// Every path that it names, from the crate's root, or from a library's.
+    /// The paths that it uses, from the crate's root or a library's.
     names: BTreeSet<Vec<String>>,
-    /// What it shows of other modules under its own name.
+    /// The names of other modules that it re-exports.
     shown: BTreeMap<String, Vec<String>>,
 }
 
@@ -82,7 +82,7 @@ impl Module {
         module
     }
 
-    /// A path as it stands in the code, from the crate's root or a library's; none for what is this file's own.
+    /// A path in the code, from the crate's root or a library's; `None` for names of the file itself.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let ups = path.iter().take_while(|part| *part == "super").count();
         let (base, rest) = match path.first()?.as_str() {
@@ -116,7 +116,7 @@ impl Module {
     }
 }
 
-/// What is compiled for tests alone is no part of the house.
+/// Code that is compiled only for tests does not count.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     let test = |attribute: &Attribute| {
         attribute.path().is_ident("cfg")
@@ -138,7 +138,7 @@ impl<'ast> Visit<'ast> for Module {
         }
     }
 
-    /// `pub(super)` uses nothing.
+    /// `pub(super)` is not a use.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -148,12 +148,12 @@ impl<'ast> Visit<'ast> for Module {
     }
 }
 
-/// All modules by the file that each is.
+/// All modules by file.
 fn modules() -> BTreeMap<String, Module> {
     sources().into_iter().map(|(file, code)| (file.clone(), Module::read(&file, &code))).collect()
 }
 
-/// The file that a path from the crate's root leads to, through what modules show of others.
+/// The file of a path from the crate's root, through re-exports.
 fn file_of<'a>(modules: &'a BTreeMap<String, Module>, path: &[String]) -> Option<&'a str> {
     let longest = (0..=path.len()).rev().find_map(|length| {
         let (file, module) = modules.iter().find(|(_, module)| module.path == path[..length])?;
@@ -178,7 +178,7 @@ fn uses(modules: &BTreeMap<String, Module>) -> BTreeMap<&str, BTreeSet<&str>> {
         .collect()
 }
 
-/// Every file that is reached from `start`.
+/// All files that are reachable from `start`.
 fn reached<'a>(uses: &BTreeMap<&'a str, BTreeSet<&'a str>>, start: &str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut waiting: Vec<&str> = uses[start].iter().copied().collect();
@@ -191,7 +191,7 @@ fn reached<'a>(uses: &BTreeMap<&'a str, BTreeSet<&'a str>>, start: &str) -> BTre
 }
 
 #[test]
-fn no_files_use_each_other_in_a_circle() {
+fn no_files_depend_on_each_other_in_a_circle() {
     let modules = modules();
     let uses = uses(&modules);
     let circles: Vec<String> = uses
@@ -205,17 +205,17 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn the_arrows_point_one_way() {
+fn modules_depend_one_way() {
     let modules = modules();
     let room = |file: &str| file.split(['/', '.']).next().unwrap().to_owned();
     for (file, used) in uses(&modules) {
         if file == "lib.rs" {
             continue;
         }
-        let (_, allowed) = ARROWS
+        let (_, allowed) = ALLOWED
             .iter()
             .find(|(known, _)| *known == room(file))
-            .unwrap_or_else(|| panic!("a new room: {file}"));
+            .unwrap_or_else(|| panic!("a new module: {file}"));
         for other in used.into_iter().filter(|other| room(other) != room(file)) {
             assert!(allowed.contains(&room(other).as_str()), "{file} uses {other}");
         }
@@ -224,9 +224,9 @@ fn the_arrows_point_one_way() {
 }
 
 #[test]
-fn libraries_stay_in_their_rooms() {
+fn libraries_are_used_only_in_their_modules() {
     let modules = modules();
-    for (library, places) in ALONE {
+    for (library, places) in RESTRICTED {
         let mentions =
             |module: &Module| module.names.iter().any(|path| path.get(1).is_some_and(|name| name == library));
         let users: Vec<&String> =
@@ -241,7 +241,7 @@ fn libraries_stay_in_their_rooms() {
 }
 
 #[test]
-fn every_file_opens_with_what_it_is_for() {
+fn every_file_starts_with_a_module_comment() {
     for (path, code) in sources() {
         assert!(code.starts_with("//! "), "{path}");
     }

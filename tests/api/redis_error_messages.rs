@@ -1,4 +1,4 @@
-//! What the log says where Redis cannot be used: what is wrong, and what to do.
+//! The log messages if Redis cannot be used: the cause and the remedy.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use super::support::redis_sentinel::{SERVICE, Sentinel};
 use super::support::redis_tls::TlsRedis;
 
 const PASSWORD: &str = "canary-redis-password";
-/// Where nobody listens.
-const NOBODY: u16 = 1;
+/// A port on which nothing listens.
+const UNUSED_PORT: u16 = 1;
 
-/// A bridge with keys in Redis at `url`. It trusts the authority in this file.
+/// A bridge with keys in Redis at `url` that trusts the authority in this file.
 fn serve(ledger: &Ledger, url: &str, authority: &str) -> Program {
     let store = [("BRIDGE_IDEMPOTENCY", "redis"), ("BRIDGE_REDIS_URL", url), ("SSL_CERT_FILE", authority)];
     Program::serve(&ledger.gateway.url(), &store)
 }
 
-/// What the log says of a push that is refused.
+/// The log message for a push that is refused.
 fn words(url: &str, authority: &str) -> String {
     let ledger = Ledger::open(Duration::ZERO);
     let mut bridge = serve(&ledger, url, authority);
@@ -29,8 +29,8 @@ fn words(url: &str, authority: &str) -> String {
     line["push.error"].as_str().expect("an error").to_owned()
 }
 
-/// Fails unless the log says this, once, and nothing secret.
-fn assert_words(url: &str, authority: &str, expected: &str) {
+/// Fails unless the log has this message exactly once and no secret.
+fn assert_message(url: &str, authority: &str, expected: &str) {
     let words = words(url, authority);
     println!("{url}\n    {words}");
     assert_eq!(words.matches(expected).count(), 1, "{url}: {words}");
@@ -44,21 +44,21 @@ fn assert_words(url: &str, authority: &str, expected: &str) {
 }
 
 #[test]
-fn tls_where_there_is_none_and_none_where_there_is() {
+fn a_wrong_scheme_is_reported() {
     let Some(redis) = TlsRedis::start("localhost", &[]) else { return };
     let (plain, secure, authority) = (redis.server.port(), redis.port, redis.authority());
     for (form, service) in [("", ""), ("-cluster", ""), ("-sentinel", "#main")] {
         let url = format!("rediss{form}://localhost:{plain}{service}");
         let no = "Redis' port does not answer to TLS; rediss in BRIDGE_REDIS_URL is for one that does";
-        assert_words(&url, &authority, no);
+        assert_message(&url, &authority, no);
         let url = format!("redis{form}://localhost:{secure}{service}");
         let yes = "its port may speak TLS: then use rediss in place of redis in BRIDGE_REDIS_URL";
-        assert_words(&url, &authority, yes);
+        assert_message(&url, &authority, yes);
     }
     let refused = "Redis' certificate is refused: it must be valid for the host in BRIDGE_REDIS_URL";
-    assert_words(&format!("rediss://127.0.0.1:{secure}"), &authority, refused);
+    assert_message(&format!("rediss://127.0.0.1:{secure}"), &authority, refused);
     let stranger = TlsRedis::start("localhost", &[]).unwrap();
-    assert_words(&format!("rediss://localhost:{}", stranger.port), &authority, refused);
+    assert_message(&format!("rediss://localhost:{}", stranger.port), &authority, refused);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn each_form_of_the_url_works_with_tls() {
     ] {
         let ledger = Ledger::open(Duration::ZERO);
         let mut bridge = serve(&ledger, &url, &redis.authority());
-        // A Sentinel is asked before it is up.
+        // The bridge asks the Sentinel before it is up.
         push_until_accepted(bridge.address(), "case", |_| {});
         assert!(push(bridge.address(), "case").replayed, "{url}");
     }
@@ -86,7 +86,7 @@ fn each_form_of_the_url_works_with_tls() {
 }
 
 #[test]
-fn a_login_that_is_refused() {
+fn a_refused_login_is_reported() {
     let (Some(open), Some(guarded)) = (RedisServer::start(), RedisServer::guarded(PASSWORD)) else { return };
     let (open, guarded) = (open.port(), guarded.port());
     let refused = "Redis refuses user and password of BRIDGE_REDIS_URL";
@@ -96,17 +96,17 @@ fn a_login_that_is_refused() {
         format!("redis://:wrong-password@localhost:{open}"),
         format!("redis-cluster://:wrong-password@localhost:{guarded}"),
     ] {
-        assert_words(&url, "", refused);
+        assert_message(&url, "", refused);
     }
     for form in ["redis", "redis-cluster"] {
         let url = format!("{form}://localhost:{guarded}");
-        assert_words(&url, "", "Redis asks for a password: put it into BRIDGE_REDIS_URL");
+        assert_message(&url, "", "Redis asks for a password: put it into BRIDGE_REDIS_URL");
     }
-    assert_words(&format!("redis://localhost:{guarded}/3"), "", "Authentication required");
+    assert_message(&format!("redis://localhost:{guarded}/3"), "", "Authentication required");
 }
 
 #[test]
-fn a_redis_of_another_kind() {
+fn a_wrong_topology_is_reported() {
     let bus = free_port().to_string();
     let cluster = RedisServer::with("", &["--cluster-enabled", "yes", "--cluster-port", &bus]);
     let (Some(primary), Some(replica), Some(cluster)) = (RedisServer::start(), RedisServer::start(), cluster)
@@ -116,21 +116,21 @@ fn a_redis_of_another_kind() {
     replica.follow(&primary);
     let (primary, replica) = (primary.port(), replica.port());
     for (url, expected) in [
-        (format!("redis://localhost:{NOBODY}"), "Connection refused"),
-        (format!("redis-cluster://localhost:{NOBODY}"), "Connection refused"),
-        (format!("redis-sentinel://localhost:{NOBODY}#main"), "Connection refused"),
-        (format!("redis://nowhere.invalid:{NOBODY}"), "failed to lookup address"),
+        (format!("redis://localhost:{UNUSED_PORT}"), "Connection refused"),
+        (format!("redis-cluster://localhost:{UNUSED_PORT}"), "Connection refused"),
+        (format!("redis-sentinel://localhost:{UNUSED_PORT}#main"), "Connection refused"),
+        (format!("redis://nowhere.invalid:{UNUSED_PORT}"), "failed to lookup address"),
         (format!("redis://localhost:{replica}"), "Redis is a replica"),
         (format!("redis-cluster://localhost:{primary}"), "cluster support disabled"),
         (format!("redis-sentinel://localhost:{primary}#main"), "does not point to a sentinel"),
         (format!("redis://localhost:{}", cluster.port()), "ClusterDown"),
     ] {
-        assert_words(&url, "", expected);
+        assert_message(&url, "", expected);
     }
 }
 
 #[test]
-fn the_check_tells_a_primary_from_a_replica_and_writes_nothing() {
+fn the_check_distinguishes_primary_and_replica_without_writing() {
     let (Some(primary), Some(replica)) = (RedisServer::start(), RedisServer::start()) else { return };
     replica.follow(&primary);
     let check = |url: &str| {
@@ -142,6 +142,6 @@ fn the_check_tells_a_primary_from_a_replica_and_writes_nothing() {
     assert_eq!(primary.dump(), []);
     let refused = check(&replica.url()).unwrap_err();
     assert!(refused.starts_with("Redis is a replica"), "{refused}");
-    let refused = check(&format!("redis://127.0.0.1:{NOBODY}")).unwrap_err();
+    let refused = check(&format!("redis://127.0.0.1:{UNUSED_PORT}")).unwrap_err();
     assert_eq!(refused, "Redis cannot be used");
 }
