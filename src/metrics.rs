@@ -3,23 +3,19 @@
 //! Values come in as plain numbers and words; what they measure stays where it is known. Labels are closed sets: never a
 //! case or a text of TOP, and of callers only the names that are configured.
 
+mod page;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::version::{COMMIT, VERSION};
-use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts};
+
+use crate::version::{COMMIT, VERSION};
+use page::{Family, Page, valid};
 
 /// The media type of the text format, version 0.0.4.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// The upper bounds of both histograms, in seconds: around a millisecond for what the bridge answers by itself, and up to
-/// three times the default deadline.
-const SECONDS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// What one bridge measures, all its workers together.
 #[derive(Debug)]
@@ -70,29 +66,6 @@ pub struct Labels<'a> {
     pub standings: &'a [[&'static str; 1]],
 }
 
-/// A family of metrics, with handles for the labels that are known from the start: nothing is looked up under a lock
-/// when one of them happens. The first are found soonest.
-#[derive(Debug)]
-struct Family<V, M, const N: usize> {
-    family: V,
-    handles: Vec<([String; N], M)>,
-}
-
-impl<B: MetricVecBuilder, const N: usize> Family<MetricVec<B>, B::M, N>
-where
-    B::M: Clone,
-{
-    fn new(family: MetricVec<B>, known: &[[&str; N]]) -> Self {
-        let handle = |labels: &[&str; N]| (labels.map(str::to_owned), family.with_label_values(labels));
-        Self { handles: known.iter().map(handle).collect(), family }
-    }
-
-    fn with(&self, labels: [&str; N]) -> B::M {
-        let handle = self.handles.iter().find(|(known, _)| *known == labels);
-        handle.map_or_else(|| self.family.with_label_values(&labels), |(_, handle)| handle.clone())
-    }
-}
-
 impl Metrics {
     /// Creates the metrics, all at zero.
     ///
@@ -101,8 +74,8 @@ impl Metrics {
     #[must_use]
     pub fn new(labels: &Labels<'_>) -> Self {
         let page = Page::default();
-        valid(page.0.register(Box::new(ProcessCollector::for_self())));
-        page.register(build_info());
+        page.register(Box::new(ProcessCollector::for_self()));
+        page.register(Box::new(build_info()));
         Self {
             pushes: page.counters(
                 "mediation_bridge_pushes_total",
@@ -206,7 +179,7 @@ impl Metrics {
             .set(whole(now.ban_remaining.as_secs() + u64::from(now.ban_remaining.subsec_nanos() > 0)));
         self.clock_skew.set(now.clock_skew);
         self.lines_dropped.inc_by(now.lines_dropped.saturating_sub(self.lines_dropped.get()));
-        TextEncoder::new().encode_to_string(&page.0.gather()).unwrap_or_else(|error| {
+        page.text().unwrap_or_else(|error| {
             tracing::error!(%error, "the metrics could not be written");
             String::new()
         })
@@ -226,51 +199,6 @@ fn build_info() -> IntGauge {
     ));
     gauge.set(1);
     gauge
-}
-
-/// The page that Prometheus reads: each metric is created on it.
-#[derive(Debug, Default)]
-struct Page(Registry);
-
-impl Page {
-    fn register<C: Collector + Clone + 'static>(&self, collector: C) -> C {
-        valid(self.0.register(Box::new(collector.clone())));
-        collector
-    }
-
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.register(valid(IntCounter::new(name, help)))
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.register(valid(IntGauge::new(name, help)))
-    }
-
-    fn counters<const N: usize>(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str; N],
-        known: &[[&str; N]],
-    ) -> Family<IntCounterVec, IntCounter, N> {
-        Family::new(self.register(valid(IntCounterVec::new(Opts::new(name, help), labels))), known)
-    }
-
-    fn histograms<const N: usize>(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str; N],
-        known: &[[&str; N]],
-    ) -> Family<HistogramVec, Histogram, N> {
-        let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-        Family::new(self.register(valid(HistogramVec::new(options, labels))), known)
-    }
-}
-
-fn valid<T>(metric: prometheus::Result<T>) -> T {
-    #[expect(clippy::expect_used, reason = "names, labels and bounds are constants; a test creates them all")]
-    metric.expect("a valid metric with a name of its own")
 }
 
 #[cfg(test)]

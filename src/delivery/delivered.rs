@@ -92,7 +92,9 @@ impl Delivered {
         }
     }
 
-    pub(super) fn replayed(completed: Completed) -> Self {
+    /// A push that TOP had decided on before.
+    #[must_use]
+    pub fn replayed(completed: Completed) -> Self {
         let Completed { decision, attempts, in_doubt, upstream } = completed;
         let rejected = NotAccepted::Failed(Failure::Rejected);
         let result = match decision {

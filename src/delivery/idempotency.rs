@@ -13,8 +13,12 @@
 //! A push that is proven not to be executed releases the slot if there was no doubt before; else the slot stays undecided
 //! until TOP decides. There are two life-times: a claim lives a little longer than its push can, what was recorded lives as
 //! long as the operator wants. A holder that dies leaves an undecided slot behind.
+//!
+//! [`Entry`] is this table: the store in memory calls it, the scripts for Redis follow it. `tests/api/key_stores.rs` compares
+//! the two step by step, and `tests/model` proves what follows from it.
 
 mod claim;
+mod entry;
 mod key;
 mod memory;
 mod redis;
@@ -31,15 +35,11 @@ use tokio::time::Instant;
 use super::outcome::Outcome;
 use crate::redis_url::RedisUrl;
 use crate::top::UpstreamDetails;
-pub use claim::{Acquired, Claim, Completed, Decision, Slot};
-use claim::{Lives, Settlement};
+pub use claim::{Acquired, Claim, Completed, Decision, GRACE, Hash, Lives, Settlement, Slot, Token};
+pub use entry::{Entry, State};
 pub use key::IdempotencyKey;
 pub use memory::Memory;
 pub use redis::{Redis, StoreError};
-
-/// How long a claim outlives the deadline of its push: time to record the outcome, no more. A holder that died blocks its
-/// key until then.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// The keys of one bridge, or, with Redis, of all its replicas.
 #[derive(Debug)]
@@ -77,6 +77,40 @@ impl Store {
         match self {
             Self::Memory(memory) => Self::Memory(Arc::clone(memory)),
             Self::Redis(redis) => Self::Redis(redis.for_worker()),
+        }
+    }
+
+    /// Claims a slot for a push that `token` tells from all others. Redis has its own `now`.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn claim(
+        &self,
+        slot: Slot,
+        token: Token,
+        lives: Lives,
+        now: Instant,
+    ) -> Result<Claim, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.claim(slot, token, lives, now)),
+            Self::Redis(redis) => redis.claim(slot, token, lives).await,
+        }
+    }
+
+    /// Records in an acquired slot what its push came to; `Ok(false)` where another push has acquired it since.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn settle(
+        &self,
+        acquired: &Acquired,
+        settlement: Settlement,
+        ttl: Duration,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.settle(acquired, settlement, ttl, now)),
+            Self::Redis(redis) => redis.settle(acquired, &settlement, ttl).await,
         }
     }
 }
@@ -130,13 +164,9 @@ impl Keys {
     /// # Errors
     /// When the store cannot be used; then nothing may be pushed.
     pub async fn claim(&self, slot: Slot, deadline: Instant) -> Result<Claim, StoreError> {
-        let claim = deadline.saturating_duration_since(Instant::now()) + GRACE;
-        let lives = Lives { claim, slot: claim + self.ttl };
-        let token = fastrand::u128(..);
-        match &self.store {
-            Store::Memory(memory) => Ok(memory.claim(slot, token, lives, Instant::now())),
-            Store::Redis(redis) => redis.claim(slot, token, lives).await,
-        }
+        let now = Instant::now();
+        let lives = Lives::new(deadline.saturating_duration_since(now), self.ttl);
+        self.store.claim(slot, fastrand::u128(..), lives, now).await
     }
 
     /// Records in an acquired slot what its push came to. `Ok(false)` means that another push has acquired the slot since,
@@ -145,11 +175,7 @@ impl Keys {
     /// # Errors
     /// When the store cannot be used: the slot stays undecided.
     pub async fn settle(&self, acquired: &Acquired, end: Completion<'_>) -> Result<bool, StoreError> {
-        let settlement = end.settlement(acquired.in_doubt);
-        match &self.store {
-            Store::Memory(memory) => Ok(memory.settle(acquired, settlement, self.ttl, Instant::now())),
-            Store::Redis(redis) => redis.settle(acquired, &settlement, self.ttl).await,
-        }
+        self.store.settle(acquired, end.settlement(acquired.in_doubt), self.ttl, Instant::now()).await
     }
 }
 
@@ -165,7 +191,9 @@ pub struct Completion<'a> {
 }
 
 impl Completion<'_> {
-    fn settlement(self, in_doubt: bool) -> Settlement {
+    /// What its slot is told, where an earlier push with the key was `in_doubt` or was not.
+    #[must_use]
+    pub fn settlement(self, in_doubt: bool) -> Settlement {
         // What the answer shows, and no more.
         let completed = |decision, upstream: UpstreamDetails| {
             let upstream = upstream.without_addresses();

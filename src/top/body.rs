@@ -103,13 +103,82 @@ impl Body for FormBody {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Step {
+        Poll,
+        GiveUp,
+        Measure,
+    }
+
+    /// Every sequence of `length` steps.
+    fn sequences(length: u32) -> impl Iterator<Item = Vec<Step>> {
+        let step = |digit| [Step::Poll, Step::GiveUp, Step::Measure][digit];
+        (0..3_usize.pow(length))
+            .map(move |number| (0..length).map(|place| step(number / 3_usize.pow(place) % 3)).collect())
+    }
+
+    /// Each step makes one access to the stage at most, so the orders of steps are the orders of accesses. `tests/model/body.rs`
+    /// proves what follows from that.
     #[test]
-    fn the_first_decision_is_final() {
-        let begun = Stage::default();
-        assert!(begun.begin() && begun.begin() && !begun.give_up());
-        let given_up = Stage::default();
-        assert!(given_up.give_up() && given_up.give_up() && !given_up.begin());
+    fn in_every_order_whoever_asks_first_decides_whether_it_is_sent() {
+        for steps in sequences(6) {
+            let pending = PendingForm::new("form".to_owned());
+            let mut body = FormBody::new(&pending);
+            let first = steps.iter().find(|step| **step != Step::Measure);
+            let mut sent = 0;
+            for step in &steps {
+                match step {
+                    Step::Poll => {
+                        let context = &mut Context::from_waker(std::task::Waker::noop());
+                        let frame = Pin::new(&mut body).poll_frame(context);
+                        let Poll::Ready(frame) = frame else { panic!("it never waits") };
+                        assert_eq!(
+                            matches!(frame, Some(Err(GivenUp))),
+                            first == Some(&Step::GiveUp),
+                            "{steps:?}"
+                        );
+                        sent += usize::from(matches!(frame, Some(Ok(_))));
+                    }
+                    Step::GiveUp => assert_eq!(pending.give_up(), first == Some(step), "{steps:?}"),
+                    Step::Measure => {
+                        assert_eq!(body.is_end_stream(), sent == 1, "{steps:?}");
+                        assert_eq!(body.size_hint().exact(), Some(if sent == 1 { 0 } else { 4 }));
+                    }
+                }
+            }
+            assert_eq!(sent, usize::from(first == Some(&Step::Poll)), "{steps:?}");
+        }
+    }
+
+    /// That each asks with one access shows in a race alone: many of them, each begun together. With a load and a store in
+    /// place of the compare-and-swap, hundreds of them have two winners.
+    #[test]
+    fn of_two_threads_one_decides() {
+        let stages: Vec<Stage> = (0..50_000).map(|_| Stage::default()).collect();
+        let ready = [AtomicUsize::new(0), AtomicUsize::new(0)];
+        let race = |own: usize, ask: fn(&Stage) -> bool| -> Vec<bool> {
+            let raced = stages.iter().enumerate().map(|(race, stage)| {
+                ready[own].store(race + 1, Ordering::Release);
+                let mut waits = 0;
+                while ready[1 - own].load(Ordering::Acquire) <= race {
+                    // Close together on two processors, and no stall on one.
+                    waits += 1;
+                    if waits % 1_000 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+                }
+                ask(stage)
+            });
+            raced.collect()
+        };
+        let (begun, given_up) = std::thread::scope(|scope| {
+            let begun = scope.spawn(|| race(0, Stage::begin));
+            let given_up = race(1, Stage::give_up);
+            (begun.join().unwrap(), given_up)
+        });
+        let two_winners = begun.iter().zip(&given_up).filter(|(begun, given_up)| begun == given_up).count();
+        assert_eq!(two_winners, 0);
     }
 }

@@ -28,6 +28,7 @@ mod foreign;
 mod guides;
 mod heads;
 mod http;
+mod key_stores;
 mod keys;
 mod late_claims;
 mod load;

@@ -10,16 +10,16 @@ use crate::top::UpstreamDetails;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// A digest of caller, case and key: where the slot is kept.
-    pub(super) location: Hash,
+    pub location: Hash,
     /// A keyed digest of the normalised request.
-    pub(super) request: Hash,
+    pub request: Hash,
 }
 
 /// A SHA-256 digest or code.
-pub(super) type Hash = [u8; 32];
+pub type Hash = [u8; 32];
 
 /// Tells one claim from all others.
-pub(super) type Token = u128;
+pub type Token = u128;
 
 /// What a push that claims a slot is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,10 @@ pub enum Claim {
 /// A slot that is held by one push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acquired {
-    pub(super) slot: Slot,
-    pub(super) token: Token,
+    /// The slot.
+    pub slot: Slot,
+    /// The claim that acquired it.
+    pub token: Token,
     /// Whether an earlier push with this key may have been executed.
     pub in_doubt: bool,
 }
@@ -69,8 +71,8 @@ pub enum Decision {
 
 /// What is recorded in a slot when its push is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Settlement {
-    /// Nothing stays: the push was proven not to be executed.
+pub enum Settlement {
+    /// Nothing stays but a doubt of before: the push was proven not to be executed.
     Release,
     /// The doubt stays: the push may have been executed.
     MarkUnknown,
@@ -78,11 +80,24 @@ pub(super) enum Settlement {
     Complete(Completed),
 }
 
+/// How long a claim outlives the deadline of its push: time to record the outcome, no more. A holder that died blocks its
+/// key until then.
+pub const GRACE: Duration = Duration::from_secs(3);
+
 /// The life-times of what a claim writes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lives {
+pub struct Lives {
     /// Of the claim.
-    pub(super) claim: Duration,
+    pub claim: Duration,
     /// Of the slot, where nobody records an outcome.
-    pub(super) slot: Duration,
+    pub slot: Duration,
+}
+
+impl Lives {
+    /// Those for a push that must be over after `remaining`, with a record that lives for `ttl`.
+    #[must_use]
+    pub fn new(remaining: Duration, ttl: Duration) -> Self {
+        let claim = remaining + GRACE;
+        Self { claim, slot: claim + ttl }
+    }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::claim::{Acquired, Claim, Completed, Hash, Lives, Settlement, Slot, Token};
+use super::claim::{Acquired, Claim, Hash, Lives, Settlement, Slot, Token};
+use super::entry::Entry;
 
 /// The most slots that are kept. Beyond it the oldest settled ones are dropped before their time.
 const MOST_SLOTS: usize = 200_000;
@@ -27,22 +28,6 @@ struct Slots {
     overflowed: bool,
 }
 
-#[derive(Debug)]
-struct Entry {
-    request: Hash,
-    holder: Token,
-    state: State,
-    /// When it ends.
-    end: Instant,
-}
-
-#[derive(Debug)]
-enum State {
-    Claimed { until: Instant },
-    Undecided,
-    Completed(Box<Completed>),
-}
-
 impl Default for Memory {
     fn default() -> Self {
         Self::holding(MOST_SLOTS)
@@ -57,20 +42,11 @@ impl Memory {
     pub(super) fn claim(&self, slot: Slot, token: Token, lives: Lives, now: Instant) -> Claim {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.expire(now);
-        let in_doubt = match slots.by_location.get(&slot.location).filter(|entry| entry.end > now) {
-            Some(entry) if entry.request != slot.request => return Claim::Reused,
-            Some(Entry { state: State::Completed(completed), .. }) => {
-                return Claim::Completed((**completed).clone());
-            }
-            Some(Entry { state: State::Claimed { until }, .. }) if *until > now => return Claim::InFlight,
-            Some(Entry { state: State::Claimed { .. } | State::Undecided, .. }) => true,
-            None => false,
-        };
-        let state = State::Claimed { until: now + lives.claim };
-        let entry = Entry { request: slot.request, holder: token, state, end: now + lives.slot };
-        slots.by_location.insert(slot.location, entry);
+        let mut held = slots.by_location.remove(&slot.location);
+        let claim = Entry::claim(&mut held, slot, token, lives, now);
+        slots.by_location.extend(held.map(|entry| (slot.location, entry)));
         slots.bound(self.most);
-        Claim::Acquired(Acquired { slot, token, in_doubt })
+        claim
     }
 
     pub(super) fn settle(
@@ -81,23 +57,15 @@ impl Memory {
         now: Instant,
     ) -> bool {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let Acquired { slot, token, .. } = acquired;
-        if slots.by_location.get(&slot.location).is_some_and(|entry| entry.holder != *token) {
-            return false;
+        let location = acquired.slot.location;
+        let mut held = slots.by_location.remove(&location);
+        let settled = Entry::settle(&mut held, acquired, settlement, ttl, now);
+        if settled {
+            slots.settled.extend(held.as_ref().map(|entry| (entry.end, location)));
         }
-        let state = match settlement {
-            Settlement::Release => {
-                slots.by_location.remove(&slot.location);
-                return true;
-            }
-            Settlement::MarkUnknown => State::Undecided,
-            Settlement::Complete(completed) => State::Completed(Box::new(completed)),
-        };
-        let end = now + ttl;
-        slots.by_location.insert(slot.location, Entry { request: slot.request, holder: *token, state, end });
-        slots.settled.push_back((end, slot.location));
+        slots.by_location.extend(held.map(|entry| (location, entry)));
         slots.bound(self.most);
-        true
+        settled
     }
 }
 
@@ -133,7 +101,7 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
-    use super::super::claim::{Decision, Hash};
+    use super::super::claim::{Completed, Decision, Hash};
     use super::*;
     use crate::top::UpstreamDetails;
 
@@ -200,6 +168,18 @@ mod tests {
         assert!(!acquired(memory.claim(slot(1, 2), 3, LIVES, now + TTL)).in_doubt);
         assert!(!acquired(memory.claim(slot(2, 2), 3, LIVES, now + TTL)).in_doubt);
         assert_eq!(memory.slots.lock().unwrap().settled.len(), 0);
+    }
+
+    #[test]
+    fn a_claim_that_arrives_again_is_the_same_and_its_release_leaves_the_doubt_that_it_found() {
+        let (memory, now) = (Memory::default(), Instant::now());
+        let died = acquired(memory.claim(slot(1, 1), 1, LIVES, now));
+        assert_eq!(memory.claim(slot(1, 1), 1, LIVES, now), Claim::Acquired(died));
+        let later = now + LIVES.claim;
+        let late = acquired(memory.claim(slot(1, 1), 2, LIVES, later));
+        assert_eq!(memory.claim(slot(1, 1), 2, LIVES, later), Claim::Acquired(late.clone()));
+        assert!(memory.settle(&late, Settlement::Release, TTL, later));
+        assert!(acquired(memory.claim(slot(1, 1), 3, LIVES, later)).in_doubt);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Redis {
         let unanswered = unanswered.load(Ordering::Relaxed);
         if unanswered && !matches!(done, Ok(Ok(_))) {
             let late = done.is_err().then_some(claim);
-            let record = Record { slot, token, how: "give_back", life: lives.slot, completed: String::new() };
+            let record = Record { slot, token, how: "release", life: lives.slot, completed: String::new() };
             self.later(async move |store| {
                 if let Some(late) = late
                     && let Ok(Claim::InFlight | Claim::Reused | Claim::Completed(_)) = late.await
