@@ -245,14 +245,7 @@ mod tests {
     }
 
     fn push() -> Push {
-        let result = MediationResult {
-            result: ResultText::parse("success".to_owned()).unwrap(),
-            work_number: None,
-            completed_time: None,
-            mediator_name: None,
-            mediator_phone: None,
-            content: None,
-        };
+        let result = MediationResult::new(ResultText::parse("success".to_owned()).unwrap());
         let case_id = CaseId::parse("1").unwrap();
         Push { case_id, result, caller: None, key: None, arrival: Instant::now() }
     }

@@ -34,6 +34,7 @@ mod late_claims;
 mod load;
 mod log;
 mod masks;
+mod members;
 mod metrics;
 mod modules;
 mod online;

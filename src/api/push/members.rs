@@ -149,7 +149,25 @@ impl Draft {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+
     use super::*;
+
+    #[test]
+    fn personal_members_mask_themselves() {
+        let harmless = ["result", "work_number", "completed_time"];
+        let schema = serde_json::to_value(MediationResult::schema()).unwrap();
+        let example = |name: &str| match schema["properties"][name]["examples"][0].clone() {
+            Value::Null => Value::from("success"),
+            example => example,
+        };
+        let body: Members<Value> = Members(MEMBERS.map(|name| (name.to_owned(), example(name))).into());
+        let result = mediation_result(body).unwrap();
+        let shown = format!("{result:?}");
+        for name in MEMBERS.iter().filter(|name| !harmless.contains(name)) {
+            assert!(!shown.contains(example(name).as_str().unwrap()), "{name} in {shown}");
+        }
+    }
 
     #[test]
     fn a_lone_surrogate_is_reported_as_such() {

@@ -71,8 +71,17 @@ impl LoggedScene {
 
     /// The same for an answer that depends on the call.
     pub(crate) fn told_by(&mut self, script: impl Fn(&Call) -> Move + Send + 'static) -> (Reply, Value) {
+        self.told_with(BODY, script)
+    }
+
+    /// The same for a push of `body`.
+    pub(crate) fn told_with(
+        &mut self,
+        body: &str,
+        script: impl Fn(&Call) -> Move + Send + 'static,
+    ) -> (Reply, Value) {
         self.stage.set(script);
-        self.push(BODY)
+        self.push(body)
     }
 
     /// The same for a push of `body`.
