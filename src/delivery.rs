@@ -176,25 +176,19 @@ impl Delivery {
     /// second one takes the correction back. Returns whether the clock was corrected now.
     fn learn_clock(&self, stamp: Stamp, attempt: &Attempt, refused_before: &mut bool) -> bool {
         let clock = &self.shared.clock;
-        match attempt.outcome {
-            Ok(()) => clock.confirm(stamp),
-            Err(Failure::InvalidTimestamp) if *refused_before => clock.revert(stamp),
-            Err(Failure::InvalidTimestamp) => {
-                *refused_before = true;
-                return clock.correct(stamp, attempt.date, Timestamp::now());
-            }
-            Err(
-                Failure::Rejected
-                | Failure::RateLimited { .. }
-                | Failure::AccessDenied
-                | Failure::Unreachable
-                | Failure::Timeout
-                | Failure::SystemError
-                | Failure::Unavailable
-                | Failure::BadResponse,
-            ) => {}
+        let Err(failure) = attempt.outcome else {
+            clock.confirm(stamp);
+            return false;
+        };
+        if failure != Failure::InvalidTimestamp {
+            return false;
         }
-        false
+        if *refused_before {
+            clock.revert(stamp);
+            return false;
+        }
+        *refused_before = true;
+        clock.correct(stamp, attempt.date, Timestamp::now())
     }
 }
 

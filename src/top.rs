@@ -27,6 +27,6 @@ pub use client::{Client, ClientError, Route};
 pub use credentials::Credentials;
 pub use details::UpstreamDetails;
 pub use error::{CallError, Refusal};
-pub use failure::Failure;
+pub use failure::{Failure, Proof};
 pub use method::{ERROR_ROOT, Method, VERSION};
 pub use sign::SignMethod;

@@ -159,11 +159,11 @@ fn difference(top: Timestamp, own: Timestamp) -> String {
 fn refused(refusal: &Refusal, sent: Timestamp) -> String {
     let details = &refusal.details;
     let whitelisted = details.sub_code.as_deref().is_some_and(|code| code.contains("ip-whitelist"));
-    let remedy = match (details.code, refusal.failure) {
-        (Some(24 | 25), _) => "TOP_APP_SECRET is not the secret of TOP_APP_KEY, or TOP_SIGN_METHOD is not this app's".to_owned(),
-        (Some(26 | 27 | 44), _) => "TOP_SESSION has expired or is not this app's: authorise the app again, or leave it unset".to_owned(),
-        (Some(28 | 29), _) => "TOP does not know TOP_APP_KEY at this gateway: check the key, and whether the app belongs to another TOP_GATEWAY_URL".to_owned(),
-        (Some(30 | 31), _) => {
+    let remedy = match details.code {
+        Some(24 | 25) => "TOP_APP_SECRET is not the secret of TOP_APP_KEY, or TOP_SIGN_METHOD is not this app's".to_owned(),
+        Some(26 | 27 | 44) => "TOP_SESSION has expired or is not this app's: authorise the app again, or leave it unset".to_owned(),
+        Some(28 | 29) => "TOP does not know TOP_APP_KEY at this gateway: check the key, and whether the app belongs to another TOP_GATEWAY_URL".to_owned(),
+        Some(30 | 31) => {
             let date = refusal.date.and_then(|date| Timestamp::try_from(date).ok());
             date.map_or_else(
                 || "the clocks differ by more than ten minutes; synchronise this machine's clock".to_owned(),
@@ -171,12 +171,21 @@ fn refused(refusal: &Refusal, sent: Timestamp) -> String {
             )
         }
         _ if whitelisted => "have the address from which TOP sees these calls added to the app's whitelist; key, secret and clock seem right".to_owned(),
-        (Some(11..=13), _) => "the app lacks rights: have them granted at TOP; key, secret and clock seem right".to_owned(),
-        (_, Failure::AccessDenied | Failure::InvalidTimestamp) => "TOP refuses this app: look the code up in TOP's documentation".to_owned(),
-        (_, Failure::RateLimited { .. }) => "TOP throttles this app: try again later; key, secret and clock seem right".to_owned(),
-        (_, Failure::Rejected | Failure::SystemError | Failure::BadResponse | Failure::Unavailable | Failure::Unreachable | Failure::Timeout) => "TOP itself is in trouble: try again later".to_owned(),
+        Some(11..=13) => "the app lacks rights: have them granted at TOP; key, secret and clock seem right".to_owned(),
+        Some(_) | None => remedy(refusal.failure).to_owned(),
     };
     format!("TOP refused taobao.time.get{}: {remedy}", quoted(details))
+}
+
+/// The remedy for a refusal whose code has none of its own.
+fn remedy(failure: Failure) -> &'static str {
+    if let Failure::RateLimited { .. } = failure {
+        "TOP throttles this app: try again later; key, secret and clock seem right"
+    } else if failure == Failure::AccessDenied || failure == Failure::InvalidTimestamp {
+        "TOP refuses this app: look the code up in TOP's documentation"
+    } else {
+        "TOP itself is in trouble: try again later"
+    }
 }
 
 /// TOP's codes and message in parentheses.

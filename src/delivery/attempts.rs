@@ -65,23 +65,13 @@ pub enum Next {
 /// all of its length.
 #[must_use]
 pub fn next(outcome: Result<(), Failure>, situation: &Situation, jitter: f64) -> Next {
-    let wait = match outcome {
-        Err(Failure::Unreachable) => {
-            let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(situation.made.saturating_sub(1)));
-            doubled.min(MAX_WAIT).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
-        }
-        Err(Failure::InvalidTimestamp) if situation.corrected => Duration::ZERO,
-        Ok(())
-        | Err(
-            Failure::Rejected
-            | Failure::RateLimited { .. }
-            | Failure::AccessDenied
-            | Failure::InvalidTimestamp
-            | Failure::Timeout
-            | Failure::SystemError
-            | Failure::Unavailable
-            | Failure::BadResponse,
-        ) => return Next::Stop,
+    let wait = if outcome == Err(Failure::Unreachable) {
+        let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(situation.made.saturating_sub(1)));
+        doubled.min(MAX_WAIT).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+    } else if outcome == Err(Failure::InvalidTimestamp) && situation.corrected {
+        Duration::ZERO
+    } else {
+        return Next::Stop;
     };
     let fits = wait + MIN_ATTEMPT <= situation.remaining;
     if situation.made < situation.allowed && fits { Next::Again { wait } } else { Next::Stop }
@@ -89,7 +79,10 @@ pub fn next(outcome: Result<(), Failure>, situation: &Situation, jitter: f64) ->
 
 #[cfg(test)]
 mod tests {
+    use strum::IntoEnumIterator;
+
     use super::*;
+    use crate::top::Proof;
 
     const BAN: Failure = Failure::RateLimited { ban: None };
 
@@ -121,6 +114,9 @@ mod tests {
         ];
         for (name, outcome, situation, expected) in table {
             assert_eq!(next(outcome, &situation, 1.0), expected, "{name}");
+        }
+        for failure in Failure::iter().filter(|failure| failure.proves() != Proof::NotExecuted) {
+            assert_eq!(next(Err(failure), &situation(1, true, 9_000), 1.0), Next::Stop, "{failure:?}");
         }
     }
 

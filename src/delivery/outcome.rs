@@ -3,7 +3,7 @@
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::top::Failure;
+use crate::top::{Failure, Proof};
 
 /// Whether a push was executed. If in doubt, it is [`Self::Unknown`]: a false [`Self::NotExecuted`] is the worst error
 /// of this program.
@@ -25,15 +25,10 @@ impl Outcome {
     /// The outcome of a push after this failure of its last call.
     #[must_use]
     pub const fn from_failure(failure: Failure) -> Self {
-        match failure {
-            Failure::Rejected => Self::Rejected,
-            Failure::RateLimited { .. }
-            | Failure::AccessDenied
-            | Failure::InvalidTimestamp
-            | Failure::Unreachable => Self::NotExecuted,
-            Failure::Timeout | Failure::SystemError | Failure::Unavailable | Failure::BadResponse => {
-                Self::Unknown
-            }
+        match failure.proves() {
+            Proof::Decided => Self::Rejected,
+            Proof::NotExecuted => Self::NotExecuted,
+            Proof::Nothing => Self::Unknown,
         }
     }
 }

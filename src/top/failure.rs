@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use strum::{IntoStaticStr, VariantNames};
+use strum::{EnumIter, IntoStaticStr, VariantNames};
 
 /// The meaning of a failed call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Failure {
     /// TOP decided and refused the call.
@@ -33,6 +33,17 @@ pub enum Failure {
     Unavailable,
     /// The answer is not understood; the call may have been executed.
     BadResponse,
+}
+
+/// What a failure proves about the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// TOP decided on the call and refused it.
+    Decided,
+    /// The back end did not see the call.
+    NotExecuted,
+    /// Nothing: the call may have been executed.
+    Nothing,
 }
 
 impl Failure {
@@ -61,6 +72,18 @@ impl Failure {
             Self::Unavailable
         } else {
             Self::SystemError
+        }
+    }
+
+    /// What the failure proves. In case of doubt it proves nothing.
+    #[must_use]
+    pub const fn proves(self) -> Proof {
+        match self {
+            Self::Rejected => Proof::Decided,
+            Self::RateLimited { .. } | Self::AccessDenied | Self::InvalidTimestamp | Self::Unreachable => {
+                Proof::NotExecuted
+            }
+            Self::Timeout | Self::SystemError | Self::Unavailable | Self::BadResponse => Proof::Nothing,
         }
     }
 }

@@ -271,22 +271,13 @@ pub(super) fn example_problems() -> Vec<Problem> {
 
 #[cfg(test)]
 mod tests {
+    use strum::IntoEnumIterator;
+
     use super::*;
 
     #[test]
     fn catalogue_and_delivery_agree_on_the_outcome() {
-        let failures = [
-            Failure::Rejected,
-            Failure::RateLimited { ban: None },
-            Failure::AccessDenied,
-            Failure::InvalidTimestamp,
-            Failure::Unreachable,
-            Failure::Timeout,
-            Failure::SystemError,
-            Failure::Unavailable,
-            Failure::BadResponse,
-        ];
-        for failure in failures {
+        for failure in Failure::iter() {
             assert_eq!(code(failure).entry().outcome, Outcome::from_failure(failure), "{failure:?}");
         }
     }

@@ -7,6 +7,7 @@ use mediation_bridge::delivery::attempts::{self, Next, Situation};
 use mediation_bridge::delivery::idempotency::{Completed, Completion, Decision, KeyStanding, Settlement};
 use mediation_bridge::delivery::{Delivered, NotAccepted, Outcome};
 use mediation_bridge::top::{Failure, UpstreamDetails};
+use strum::IntoEnumIterator;
 
 use super::rules::{Off, Rule};
 
@@ -192,25 +193,10 @@ impl Answer {
     }
 }
 
-/// Everything that a call can come to.
-const RESULTS: [Result<(), Failure>; 10] = [
-    Ok(()),
-    Err(Failure::Rejected),
-    Err(Failure::RateLimited { ban: None }),
-    Err(Failure::AccessDenied),
-    Err(Failure::InvalidTimestamp),
-    Err(Failure::Unreachable),
-    Err(Failure::Timeout),
-    Err(Failure::SystemError),
-    Err(Failure::Unavailable),
-    Err(Failure::BadResponse),
-];
-
 /// The ways in which the call number `made` ends, as far as they differ.
 pub(crate) fn call_ends(made: u8, off: Off) -> Vec<CallEnd> {
-    assert_eq!(RESULTS.len(), 1 + <Failure as strum::VariantNames>::VARIANTS.len());
     let mut ends = Vec::new();
-    for result in RESULTS {
+    for result in [Ok(())].into_iter().chain(Failure::iter().map(Err)) {
         for (corrected, seconds) in [(false, 0), (false, 9), (true, 0), (true, 9)] {
             let remaining = Duration::from_secs(seconds);
             let situation = Situation { made: made.into(), allowed: ALLOWED.into(), corrected, remaining };
