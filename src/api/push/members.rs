@@ -157,9 +157,9 @@ mod tests {
     fn personal_members_mask_themselves() {
         let harmless = ["result", "work_number", "completed_time"];
         let schema = serde_json::to_value(MediationResult::schema()).unwrap();
-        let example = |name: &str| match schema["properties"][name]["examples"][0].clone() {
-            Value::Null => Value::from("success"),
-            example => example,
+        let example = |name: &str| {
+            let example = schema["properties"][name]["examples"][0].clone();
+            if example.is_null() { Value::from("success") } else { example }
         };
         let body: Members<Value> = Members(MEMBERS.map(|name| (name.to_owned(), example(name))).into());
         let result = mediation_result(body).unwrap();
