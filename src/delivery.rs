@@ -1,35 +1,35 @@
 //! A push and its outcome: within one deadline, as many calls as are proven safe, and an honest result.
 //!
-//! In reading order: [`outcome`] is the promise that callers build on, [`method`] the one method of TOP that is called,
-//! [`attempts`] the pure decision to call again, [`clock`] the time by which TOP judges timestamps, [`ban`] what TOP forbade
-//! for a while, [`idempotency`] what callers may repeat safely, [`lifecycle`] whether the process still takes pushes,
-//! [`Shared`] what of these all workers share, [`delivered`] what became of a push. It knows no HTTP face: whoever asked puts the result into words.
+//! In reading order: [`outcome`] is the promise that callers build on. [`method`] is the push: what TOP is sent, and the
+//! meaning of its answer. [`request`] is one attempt and `call` all attempts, for any method of TOP. [`attempts`] is the
+//! pure decision to call again, [`clock`] the time by which TOP judges timestamps, [`ban`] what TOP forbade for a while.
+//! [`idempotency`] holds what callers may repeat safely, [`lifecycle`] whether the process still takes pushes, [`Shared`]
+//! what of these all workers share, [`delivered`] what became of a push. It knows no HTTP face: whoever asked puts the
+//! result into words.
 
 pub mod attempts;
 pub mod ban;
+mod call;
 pub mod clock;
 pub mod delivered;
 pub mod idempotency;
 pub mod lifecycle;
 pub mod method;
 pub mod outcome;
+pub mod request;
 mod shared;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::mediation::{CaseId, MediationResult};
-use crate::top::{Client, Failure};
-use attempts::{AttemptCounter, Next, Situation};
-use ban::Admission;
-use clock::Stamp;
+use crate::top::Client;
+use attempts::AttemptCounter;
 pub use delivered::{Call, Delivered, NotAccepted, StoreTrouble};
 use idempotency::{Acquired, Claim, IdempotencyKey, KeyStanding, Keys, Slot};
-use lifecycle::Phase;
-use method::Attempt;
 pub use outcome::Outcome;
+use request::Request;
 pub use shared::{Limits, Shared};
 
 /// Delivers pushes through one worker's client.
@@ -78,32 +78,36 @@ impl Delivery {
     /// `attempts` counts the calls while it runs.
     pub async fn deliver(&self, push: &Push, attempts: &AttemptCounter) -> Delivered {
         let _in_flight = self.shared.lifecycle.token();
-        let deadline = push.arrival + self.shared.limits.deadline;
         let req = method::req(&push.case_id, &push.result);
+        let request = Request {
+            method: method::PUSH,
+            parameters: &[("req", &req)],
+            read: method::answered,
+            deadline: push.arrival + self.shared.limits.deadline,
+        };
         match (&push.key, &self.keys) {
-            (None, _) => self.call(&req, deadline, attempts).await,
+            (None, _) => self.call(&request, attempts).await,
             (Some(key), Some(keys)) => {
                 let slot = keys.slot(push.caller.as_deref(), push.case_id.as_str(), key, &req);
                 // Boxed, so that a push without a key needs no room for what only one with a key remembers.
-                Box::pin(self.call_once(keys, slot, &req, deadline, attempts)).await
+                Box::pin(self.call_once(keys, slot, &request, attempts)).await
             }
             (Some(_), None) => Delivered::without_call(NotAccepted::StoreUnavailable),
         }
     }
 
-    /// Calls TOP if the slot of the push's key allows it, and records there what it came to.
+    /// Makes the calls of `request` if the slot of its key allows it, and records there what they came to.
     async fn call_once(
         &self,
         keys: &Keys,
         slot: Slot,
-        req: &str,
-        deadline: Instant,
+        request: &Request<'_>,
         attempts: &AttemptCounter,
     ) -> Delivered {
         let refused = |why, standing| Delivered { standing: Some(standing), ..Delivered::without_call(why) };
-        match keys.claim(slot, deadline).await {
+        match keys.claim(slot, request.deadline).await {
             Ok(Claim::Acquired(acquired)) => {
-                let delivered = self.call(req, deadline, attempts).await;
+                let delivered = self.call(request, attempts).await;
                 Self::record(keys, &acquired, delivered).await
             }
             Ok(Claim::InFlight) => refused(NotAccepted::KeyInFlight, KeyStanding::InFlight),
@@ -117,6 +121,11 @@ impl Delivery {
         }
     }
 
+    /// Makes the calls of `request` through this worker's client.
+    async fn call(&self, request: &Request<'_>, attempts: &AttemptCounter) -> Delivered {
+        call::call(&self.client, &self.shared, request, attempts).await
+    }
+
     /// Records in a claimed slot what its push came to.
     async fn record(keys: &Keys, acquired: &Acquired, delivered: Delivered) -> Delivered {
         let store_trouble = match keys.settle(acquired, delivered.completion()).await {
@@ -127,69 +136,6 @@ impl Delivery {
         let standing = if acquired.in_doubt { KeyStanding::InDoubt } else { KeyStanding::New };
         Delivered { standing: Some(standing), store_trouble, ..delivered }
     }
-
-    /// Calls TOP until nothing is gained by another call.
-    async fn call(&self, req: &str, deadline: Instant, attempts: &AttemptCounter) -> Delivered {
-        let shared = &*self.shared;
-        if shared.lifecycle.phase() == Phase::Closing {
-            return Delivered::without_call(NotAccepted::ShuttingDown);
-        }
-        let Ok(_permit) = shared.permits.try_acquire() else {
-            return Delivered::without_call(NotAccepted::Overloaded);
-        };
-        let mut calls: Vec<Call> = Vec::new();
-        let mut timestamp_refused = false;
-        loop {
-            let admission = shared.ban.admit(Instant::now());
-            if let Admission::Banned { remaining } = admission {
-                return Delivered::after_calls(Err(NotAccepted::Banned { remaining }), calls);
-            }
-            let stamp =
-                shared.clock.stamp(Timestamp::now(), |second| calls.iter().any(|call| call.stamp == second));
-            let made = attempts.begin();
-            let begun = Instant::now();
-            let attempt = method::push(&self.client, req, clock::gmt8(stamp.second), deadline).await;
-            calls.push(Call { stamp: stamp.second, outcome: attempt.outcome, took: begun.elapsed() });
-
-            shared.ban.learn(admission, &attempt, Instant::now());
-            let corrected = self.learn_clock(stamp, &attempt, &mut timestamp_refused);
-            let situation = Situation {
-                made,
-                allowed: shared.limits.max_attempts,
-                corrected,
-                remaining: deadline.saturating_duration_since(Instant::now()),
-            };
-            match attempts::next(attempt.outcome, &situation, fastrand::f64()) {
-                Next::Again { wait } => sleep(wait).await,
-                Next::Stop => {
-                    return Delivered {
-                        upstream: attempt.upstream,
-                        error: attempt.error,
-                        ..Delivered::after_calls(attempt.outcome.map_err(NotAccepted::Failed), calls)
-                    };
-                }
-            }
-        }
-    }
-
-    /// Learns from the answer to a call that was signed with `stamp`. The first refused timestamp of a push corrects the clock, a
-    /// second one takes the correction back. Returns whether the clock was corrected now.
-    fn learn_clock(&self, stamp: Stamp, attempt: &Attempt, refused_before: &mut bool) -> bool {
-        let clock = &self.shared.clock;
-        let Err(failure) = attempt.outcome else {
-            clock.confirm(stamp);
-            return false;
-        };
-        if failure != Failure::InvalidTimestamp {
-            return false;
-        }
-        if *refused_before {
-            clock.revert(stamp);
-            return false;
-        }
-        *refused_before = true;
-        clock.correct(stamp, attempt.date, Timestamp::now())
-    }
 }
 
 #[cfg(test)]
@@ -198,9 +144,10 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
+    use super::request::Attempt;
     use super::*;
     use crate::mediation::ResultText;
-    use crate::top::{Credentials, Route, SignMethod, UpstreamDetails};
+    use crate::top::{Credentials, Failure, Route, SignMethod, UpstreamDetails};
 
     /// Reads one call and answers it with `body`, or, where that is empty, not at all.
     fn answer(socket: &TcpStream, body: &str) -> std::io::Result<()> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::method::Attempt;
+use super::request::Attempt;
 use crate::top::Failure;
 
 /// The interval between probes. Shorter bans have none.

@@ -1,35 +1,17 @@
 //! The method of TOP that the bridge calls, `alibaba.jym.servicecenter.mediation.result.push` (调解结果推送): its payload,
 //! and the meaning of its answer for a push.
 
-use std::time::SystemTime;
-
 use serde::Serialize;
-use tokio::time::Instant;
 
-use crate::gmt8::Gmt8;
+use super::request::Attempt;
 use crate::mediation::{CaseId, Content, MediationResult, MediatorName, MediatorPhone, WorkNumber};
-use crate::top::{CallError, Client, Envelope, Failure, Method, UpstreamDetails};
+use crate::top::{CallError, Envelope, Failure, Method, UpstreamDetails};
 
 /// The name of the method and the root of its answer.
 pub const PUSH: Method = Method {
     name: "alibaba.jym.servicecenter.mediation.result.push",
     success_root: "alibaba_jym_servicecenter_mediation_result_push_response",
 };
-
-/// The result of one call.
-#[derive(Debug)]
-pub struct Attempt {
-    /// `Ok` if TOP executed the push.
-    pub outcome: Result<(), Failure>,
-    /// TOP's answer.
-    pub upstream: UpstreamDetails,
-    /// True if TOP itself answered, and not a proxy or firewall.
-    pub from_top: bool,
-    /// The gateway's clock, if a refusal has it.
-    pub date: Option<SystemTime>,
-    /// The error of the call, unless TOP itself refused it.
-    pub error: Option<CallError>,
-}
 
 /// The payload, TOP's `PushMediationResultRequest`, with the documented names. Absent members are omitted.
 #[derive(Serialize)]
@@ -73,29 +55,8 @@ pub fn req(case_id: &CaseId, result: &MediationResult) -> String {
     req
 }
 
-/// Calls TOP once. It always returns, at the latest at `deadline`.
-pub(super) async fn push(client: &Client, req: &str, timestamp: Gmt8, deadline: Instant) -> Attempt {
-    match client.call(PUSH, &[("req", req)], timestamp, deadline).await {
-        Ok(envelope) => answered(&envelope),
-        Err(CallError::Refused(refusal)) => Attempt {
-            outcome: Err(refusal.failure),
-            upstream: refusal.details,
-            from_top: true,
-            date: refusal.date,
-            error: None,
-        },
-        Err(error) => Attempt {
-            outcome: Err(error.failure()),
-            upstream: error.details(),
-            from_top: false,
-            date: None,
-            error: Some(error),
-        },
-    }
-}
-
 /// The two booleans decide. `state_code` only shows whether the back end itself failed.
-fn answered(envelope: &Envelope) -> Attempt {
+pub(super) fn answered(envelope: &Envelope) -> Attempt {
     let upstream = UpstreamDetails {
         sub_msg: envelope.text("extra_err_msg").map(str::to_owned),
         state_code: envelope.identifier("state_code"),
