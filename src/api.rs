@@ -2,15 +2,18 @@
 //!
 //! In reading order: this file lists the routes. [`problem`] holds everything that is not a success. Every request
 //! passes [`middleware`]; [`context`] holds what is known about a request; [`auth`] decides who may push. [`push`] is
-//! the push itself. [`health`] and [`docs`] serve the other routes. [`openapi`] is the common part of the document.
+//! the push itself. Any route below a mediation reads its case by `mediation_path` and maps what TOP did not accept by
+//! `delivery_problem`. [`health`] and [`docs`] serve the other routes. [`openapi`] is the common part of the document.
 //! [`paths`], `schema`, [`json`] and [`state`] depend on no other module here. The outcome of a push is decided in
 //! [`crate::delivery`], which does not depend on HTTP.
 
 pub mod auth;
 pub mod context;
+mod delivery_problem;
 pub mod docs;
 pub mod health;
 pub mod json;
+mod mediation_path;
 pub mod middleware;
 pub mod openapi;
 pub mod paths;

@@ -30,14 +30,14 @@
 //! | a separate task | [`api::push`] | a push that has begun is finished, even if the caller hangs up |
 //! | the key is claimed | [`delivery::idempotency`] | a `Claim`; what TOP has already decided becomes the answer |
 //! | the payload | [`delivery::method`] | the parameter `req`, kept for further attempts |
+//! | permit, ban and time | `delivery::call` | a timestamp for the attempt, or the reason why there is none |
 //! | signature and form | [`top::credentials`], [`top::sign`] | a signed form, used once |
-//! | permit, ban and time | `delivery::call` | an attempt, unless TOP forbade it |
 //! | the call | [`top::client`] | reqwest's response, or a [`top::CallError`]; the body knows whether it was sent |
 //! | TOP's answer | [`top::answer`] | an [`top::Envelope`], or a [`top::CallError`] with its [`top::Failure`] |
 //! | the result of the attempt | [`delivery::method`] | a [`delivery::request::Attempt`] |
-//! | another attempt | [`delivery::attempts`] | it follows if it is proven that nothing was executed |
+//! | another attempt | [`delivery::attempts`] | only if it is proven that nothing was executed |
 //! | the outcome is recorded | [`delivery`] | a [`delivery::Delivered`] |
-//! | the answer | [`api::push::response`] | an `AcceptedPush` or a [`api::problem::Problem`] |
+//! | the answer | [`api::push::response`], `api::delivery_problem` | an `AcceptedPush` or a [`api::problem::Problem`] |
 //! | log line and metrics | [`api::push::record`] | one log line, and one count in the metrics |
 
 pub mod api;

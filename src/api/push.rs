@@ -15,6 +15,7 @@ use actix_web::{HttpRequest, post};
 use utoipa::{IntoParams, IntoResponses};
 
 use super::context::Context;
+use super::delivery_problem;
 use super::openapi::responses::{Responses, problems};
 use super::paths;
 use super::problem::Problem;
@@ -146,7 +147,7 @@ struct PushProblems;
 impl IntoResponses for PushProblems {
     fn responses() -> Responses {
         let path = paths::PUSH.replace("{case_id}", "DEMO-1");
-        let examples = request::example_problems().into_iter().chain(response::example_problems());
+        let examples = request::example_problems().into_iter().chain(delivery_problem::example_problems());
         problems(examples, &path)
     }
 }

@@ -6,17 +6,17 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web::{BytesMut, Payload};
 use futures_util::StreamExt;
-use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout_at};
 
 use super::members::{mediation_result, members};
 use super::record::PushRecord;
-use crate::api::problem::{CASE_ID, Code, FieldError, IDEMPOTENCY_KEY, Problem};
+use crate::api::mediation_path;
+use crate::api::problem::{Code, FieldError, IDEMPOTENCY_KEY, Problem};
 use crate::api::state::State;
 use crate::delivery::Push;
 use crate::delivery::idempotency::IdempotencyKey;
 use crate::delivery::lifecycle::Phase;
-use crate::mediation::{CaseId, Rule, Violation};
+use crate::mediation::{Rule, Violation};
 
 /// The one media type that is accepted.
 const MEDIA_TYPE: &str = "application/json";
@@ -30,7 +30,7 @@ pub(super) async fn parse_request(
     state: &State,
     record: &mut PushRecord,
 ) -> Result<Push, Problem> {
-    let case_id = case_id(request.uri().path());
+    let case_id = mediation_path::case_id(request.uri().path());
     record.case_id = case_id.as_ref().ok().cloned();
     record.caller = state.callers.authenticate(request.headers())?;
     check_media_type(request.headers())?;
@@ -38,9 +38,7 @@ pub(super) async fn parse_request(
     let members = members(&bytes)?;
 
     let mut errors = Vec::new();
-    let case_id = case_id.map_err(|violations| {
-        errors.extend(violations.iter().map(|violation| FieldError::in_parameter(CASE_ID, violation)));
-    });
+    let case_id = case_id.map_err(|violations| errors.extend(violations));
     let key = idempotency_key(request.headers(), state.delivery.has_keys())
         .map_err(|violation| errors.push(FieldError::in_parameter(IDEMPOTENCY_KEY, &violation)));
     let result = members.and_then(mediation_result).map_err(|violations| errors.extend(violations));
@@ -142,23 +140,6 @@ fn idempotency_key(headers: &HeaderMap, available: bool) -> Result<Option<Idempo
     }
 }
 
-/// The second segment of the path as it was sent, percent-decoded once. The framework's own path parameters are already
-/// decoded, by rules that differ between characters.
-fn case_id(path: &str) -> Result<CaseId, Vec<Violation>> {
-    let raw = path.split('/').nth(2).unwrap_or_default();
-    let mut escapes = raw.split('%').skip(1);
-    let sound = escapes.all(|rest| {
-        rest.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-    });
-    match percent_decode_str(raw).decode_utf8() {
-        Ok(text) if sound => CaseId::parse(&text),
-        Ok(_) | Err(_) => {
-            let detail = "must be valid percent-encoded UTF-8";
-            Err(vec![Violation::new(Rule::BadFormat, detail)])
-        }
-    }
-}
-
 /// An example of each problem that parsing can report, for the document.
 pub(super) fn example_problems() -> Vec<Problem> {
     let violations = serde_json::from_str(
@@ -210,24 +191,6 @@ mod tests {
         ] {
             let refused = check(values).unwrap_err();
             assert!(refused.contains(hint), "{values:?}: {refused}");
-        }
-    }
-
-    #[test]
-    fn the_case_id_is_decoded_once_and_then_checked() {
-        let read = |raw: &str| {
-            case_id(&format!("/mediations/{raw}/result"))
-                .map(|id| id.to_string())
-                .map_err(|found| found.iter().map(|violation| violation.rule).collect::<Vec<_>>())
-        };
-        assert_eq!(read("12_3-a"), Ok("12_3-a".to_owned()));
-        assert_eq!(read("%31%32"), Ok("12".to_owned()));
-        assert_eq!(read("a%2Fb"), Err(vec![Rule::BadCharacter]));
-        assert_eq!(read("%2531"), Err(vec![Rule::BadCharacter]));
-        assert_eq!(read("a%00"), Err(vec![Rule::BadCharacter]));
-        assert_eq!(read("a+b"), Err(vec![Rule::BadCharacter]));
-        for bad in ["%zz", "%", "%2", "a%2", "%ff", "%c3%28"] {
-            assert_eq!(read(bad), Err(vec![Rule::BadFormat]), "{bad}");
         }
     }
 }
