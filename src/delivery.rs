@@ -64,7 +64,7 @@ impl Delivery {
 
     /// What all workers share.
     #[must_use]
-    pub fn shared(&self) -> &Shared {
+    pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 

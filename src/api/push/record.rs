@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use actix_web::web::Data;
 use strum::{VariantArray, VariantNames};
 
 use crate::api::auth::Authenticator;
@@ -18,7 +17,7 @@ use crate::api::state::State;
 use crate::delivery::attempts::AttemptCounter;
 use crate::delivery::idempotency::KeyStanding;
 use crate::delivery::lifecycle::Phase;
-use crate::delivery::{Delivered, Outcome, Push, StoreTrouble};
+use crate::delivery::{Delivered, Outcome, Push, Shared, StoreTrouble};
 use crate::mediation::{CaseId, MediationResult};
 use crate::metrics::{Labels, Metrics};
 use crate::telemetry::{chain, milliseconds};
@@ -34,7 +33,10 @@ const MAX_PLAIN_IDENTIFIER: usize = 64;
 
 /// The record of a push. It is written once: when the push is refused or finished, or when this is dropped before that.
 pub struct PushRecord {
-    state: Data<State>,
+    metrics: Arc<Metrics>,
+    shared: Arc<Shared>,
+    /// The metric label of a caller without a name, if no callers are configured.
+    anonymous: Option<&'static str>,
     /// The context of the request.
     pub(super) context: Context,
     /// The caller, if callers are configured.
@@ -48,9 +50,22 @@ pub struct PushRecord {
 
 impl PushRecord {
     /// Starts the record of a request that has just arrived.
-    pub(super) fn begin(state: &Data<State>, context: Context) -> Self {
-        let state = Data::clone(state);
-        Self { state, context, caller: None, case_id: None, attempts: None, recorded: false }
+    pub(super) fn begin(state: &State, context: Context) -> Self {
+        let (metrics, shared) = (Arc::clone(&state.metrics), Arc::clone(state.delivery.shared()));
+        Self::new(metrics, shared, &state.callers, context)
+    }
+
+    fn new(metrics: Arc<Metrics>, shared: Arc<Shared>, callers: &Authenticator, context: Context) -> Self {
+        Self {
+            metrics,
+            shared,
+            anonymous: anonymous(callers),
+            context,
+            caller: None,
+            case_id: None,
+            attempts: None,
+            recorded: false,
+        }
     }
 
     /// Marks the push as in delivery.
@@ -87,10 +102,9 @@ impl PushRecord {
     }
 
     fn count(&self, outcome: Outcome, code: &'static str, delivered: Option<&Delivered>) {
-        let metrics = &self.state.metrics;
+        let metrics = &self.metrics;
         metrics.push(outcome.into(), code);
-        let anonymous = self.state.callers.is_open().then_some(ANONYMOUS);
-        if let Some(caller) = self.caller.as_deref().or(anonymous) {
+        if let Some(caller) = self.caller.as_deref().or(self.anonymous) {
             metrics.caller_push(caller, outcome.into());
         }
         let Some(delivered) = delivered else { return };
@@ -169,9 +183,7 @@ impl Drop for PushRecord {
         let problem = match &self.attempts {
             Some(attempts) => Problem::internal(attempts.begun() > 0),
             None if std::thread::panicking() => Problem::internal(false),
-            None if self.state.delivery.shared().lifecycle().phase() != Phase::Serving => {
-                Problem::shutting_down()
-            }
+            None if self.shared.lifecycle().phase() != Phase::Serving => Problem::shutting_down(),
             None => Problem::incomplete_body(),
         };
         self.record(Some(&problem), None);
@@ -200,6 +212,11 @@ fn blank_personal_data<'a>(text: &'a str, result: &MediationResult) -> Cow<'a, s
     blank_quotations(text, &quotables)
 }
 
+/// The metric label of a caller without a name, if no callers are configured.
+fn anonymous(callers: &Authenticator) -> Option<&'static str> {
+    callers.is_open().then_some(ANONYMOUS)
+}
+
 /// Metrics without any counts, with all known labels initialised.
 #[must_use]
 pub fn metrics(callers: &Authenticator) -> Metrics {
@@ -207,10 +224,9 @@ pub fn metrics(callers: &Authenticator) -> Metrics {
         .iter()
         .flat_map(|code| code.outcomes().into_iter().map(|outcome| [outcome.into(), code.name()]));
     let pushes: Vec<_> = [[Outcome::Accepted.into(), ACCEPTED]].into_iter().chain(problems).collect();
-    let anonymous = callers.is_open().then_some(ANONYMOUS);
     let caller_pushes = callers
         .names()
-        .chain(anonymous)
+        .chain(anonymous(callers))
         .flat_map(|caller| Outcome::VARIANTS.iter().map(move |outcome| [caller, (*outcome).into()]));
     let classes = [ACCEPTED].iter().chain(Failure::VARIANTS).map(|class| [*class]);
     Metrics::new(&Labels {
@@ -229,44 +245,18 @@ mod tests {
     use actix_web::http::header::HeaderMap;
 
     use super::*;
-    use crate::api::state::Gateway;
-    use crate::delivery::{Delivery, Limits, Shared};
+    use crate::delivery::Limits;
     use crate::mediation::{MediatorName, MediatorPhone, ResultText};
     use crate::metrics::Now;
-    use crate::top::{Client, Credentials, Route, SignMethod};
-
-    fn state(phase: Phase) -> Data<State> {
-        let limits = Limits { deadline: Duration::from_secs(1), max_attempts: 1, max_in_flight: 1 };
-        let shared = Shared::new(limits);
-        shared.lifecycle().advance(phase);
-        let gateway: url::Url = "http://127.0.0.1:1/router/rest".parse().unwrap();
-        let route = Route { gateway: &gateway, proxy: None, connect_timeout: Duration::from_secs(1) };
-        let credentials = Credentials {
-            app_key: "1".to_owned(),
-            app_secret: "s".into(),
-            session: None,
-            sign_method: SignMethod::Md5,
-        };
-        Data::new(State {
-            delivery: Arc::new(Delivery::new(
-                Client::new(route, Arc::new(credentials)).unwrap(),
-                None,
-                shared,
-            )),
-            callers: Authenticator::new(None),
-            metrics: Arc::new(metrics(&Authenticator::new(None))),
-            max_body: 1,
-            document: &crate::api::DOCUMENT,
-            swagger_ui: false,
-            gateway: Gateway { url: gateway.to_string(), simulated: true },
-            only_loopback: false,
-        })
-    }
 
     /// The metrics of a push that was dropped unrecorded after `calls` calls, if it was delivered.
     fn counted(calls: Option<u32>, panics: bool, phase: Phase) -> Vec<String> {
-        let state = state(phase);
-        let mut record = PushRecord::begin(&state, Context::on_arrival(&HeaderMap::new()));
+        let limits = Limits { deadline: Duration::from_secs(1), max_attempts: 1, max_in_flight: 1 };
+        let (shared, callers) = (Shared::new(limits), Authenticator::new(None));
+        shared.lifecycle().advance(phase);
+        let metrics = Arc::new(metrics(&callers));
+        let context = Context::on_arrival(&HeaderMap::new());
+        let mut record = PushRecord::new(Arc::clone(&metrics), shared, &callers, context);
         if let Some(calls) = calls {
             let attempts = AttemptCounter::default();
             (0..calls).for_each(|_| assert!(attempts.begin() > 0));
@@ -284,7 +274,7 @@ mod tests {
             clock_skew: 0,
             lines_dropped: 0,
         };
-        let page = state.metrics.page(&now);
+        let page = metrics.page(&now);
         let ours = page.lines().filter_map(|line| line.strip_prefix("mediation_bridge_pushes_total"));
         ours.filter(|sample| !sample.ends_with(" 0")).map(str::to_owned).collect()
     }
