@@ -16,19 +16,26 @@ use super::support::promtool::promtool;
 const ALERTS: &str = "deploy/prometheus/alerts.yml";
 const DASHBOARD: &str = "deploy/grafana/mediation-bridge.json";
 const RUNBOOKS: [Runbook; 2] = [
-    Runbook { path: "deploy/runbook.md", wakes: "**Wakes.**", ends: ["**Stop when** ", "**Tell callers** "] },
+    Runbook {
+        path: "deploy/runbook.md",
+        wakes: "**Wakes.**",
+        ends: ["**Stop when** ", "**Tell callers** "],
+        other: "any other code",
+    },
     Runbook {
         path: "deploy/runbook.zh-CN.md",
         wakes: "**叫醒。**",
         ends: ["**何时结束：** ", "**告诉调用方：** "],
+        other: "其他 code",
     },
 ];
 
-/// A runbook, with the texts at the start and at the end of a section in its language.
+/// A runbook, with the texts at the start and at the end of a section in its language, and its words for any other code.
 struct Runbook {
     path: &'static str,
     wakes: &'static str,
     ends: [&'static str; 2],
+    other: &'static str,
 }
 
 fn path(file: &str) -> String {
@@ -148,7 +155,7 @@ fn every_alert_has_a_section_in_both_runbooks() {
     let (alerts, severities) = (values(&rules, "alert"), values(&rules, "labels"));
     let urls = values(&rules, "runbook_url");
     assert!(alerts.len() > 10 && alerts.len() == severities.len() && alerts.len() == urls.len());
-    for Runbook { path, wakes, ends } in RUNBOOKS {
+    for Runbook { path, wakes, ends, .. } in RUNBOOKS {
         let runbook = file(path);
         let sections = sections(&runbook);
         let headings: BTreeSet<&str> = sections.iter().map(|(heading, _)| *heading).collect();
@@ -164,6 +171,20 @@ fn every_alert_has_a_section_in_both_runbooks() {
                 assert_eq!(text.matches(part).count(), 1, "{path}: {heading}: {part:?}");
             }
         }
+    }
+}
+
+#[test]
+fn the_runbooks_have_a_remedy_for_any_refusal_of_the_bridge() {
+    for Runbook { path, other, .. } in RUNBOOKS {
+        let section = Page::read(path).section("mediationbridgecredentialsrefused");
+        let table = section.table("24, 25");
+        let (last, earlier) = table.split_last().unwrap();
+        assert_eq!(last[..2], ["*", other], "{path}");
+        for wanted in ["`top.sub_code`", "`top.sub_msg`", "`top.request_id`"] {
+            assert!(last[2].contains(wanted), "{path}: {wanted}");
+        }
+        assert!(earlier.iter().all(|row| row[0] != "*"), "{path}");
     }
 }
 
