@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actix_web::rt::System;
 use clap::{Parser, Subcommand};
@@ -20,6 +21,7 @@ use reqwest::{Method, StatusCode};
 use crate::api;
 use crate::sandbox;
 use crate::settings::{self, VARIABLES, Variable};
+use crate::telemetry::chain;
 use crate::version;
 use failure::Failure;
 
@@ -108,6 +110,9 @@ fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     failure.exit_code()
 }
 
+/// How long `/livez` may take: below the 3 s that the container's own check allows.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The environment variables and their defaults, for `--help`.
 fn variables() -> String {
     let name = |variable: &Variable| match variable.file {
@@ -125,11 +130,14 @@ fn variables() -> String {
 /// Requests `/livez` from the bridge at `BRIDGE_BIND`.
 fn healthcheck() -> Result<(), Failure> {
     let bind = settings::bind_from_environment().map_err(|problem| problem.to_string())?;
-    let answer = System::new().block_on(http::ask(reachable(bind), Method::GET, "/livez", None))?;
-    if answer.status == StatusCode::OK {
-        Ok(())
-    } else {
-        Err(format!("/livez answered {}", answer.status.as_u16()).into())
+    let address = reachable(bind);
+    match System::new().block_on(http::ask(address, Method::GET, "/livez", None, HEALTH_TIMEOUT)) {
+        Ok(answer) if answer.status == StatusCode::OK => Ok(()),
+        Ok(answer) => Err(format!("/livez of {address} answered {}", answer.status.as_u16()).into()),
+        Err(error) => {
+            let cause = chain(&error.without_url());
+            Err(format!("no bridge answers at {address}, which BRIDGE_BIND names: {cause}").into())
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Settings {
     ///
     /// # Errors
     /// Every variable that is missing or wrong.
-    pub fn from_environment() -> Result<Self, Vec<SettingProblem>> {
+    pub fn from_environment() -> Result<Self, Refused> {
         Self::from_variables(std::env::vars_os())
     }
 
@@ -51,7 +51,7 @@ impl Settings {
     /// Every variable that is missing or wrong.
     pub fn from_variables(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Self, Vec<SettingProblem>> {
+    ) -> Result<Self, Refused> {
         let (environment, problems, mut warnings) = environment(variables);
         let mut reader = Reader::new(problems);
         let set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
@@ -60,12 +60,21 @@ impl Settings {
         check_together(&candidates, &mut reader);
         let (mut effective, problems) = reader.finish();
         let Some(values) = candidates.complete().filter(|_| problems.is_empty()) else {
-            return Err(problems);
+            return Err(Refused { problems, warnings });
         };
         warnings.extend(suspicious(&values, ttl_is_set));
         show_as_used(&values, &mut effective);
         Ok(Self { values, warnings, effective })
     }
+}
+
+/// Why the environment is refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Every variable that is missing or wrong.
+    pub problems: Vec<SettingProblem>,
+    /// Names that are unknown: one of them may be meant for a variable that is missing.
+    pub warnings: Vec<String>,
 }
 
 impl Deref for Settings {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_web::rt::System;
 use reqwest::Method;
@@ -14,7 +15,7 @@ use super::serve::log_for_people;
 use super::signals::signals;
 use crate::sandbox;
 use crate::server::{self, Application};
-use crate::settings::Settings;
+use crate::settings::{Refused, Settings};
 
 /// The application key of demonstration and sandbox.
 pub(super) const APP_KEY: &str = "12345678";
@@ -22,6 +23,8 @@ pub(super) const APP_KEY: &str = "12345678";
 pub(super) const APP_SECRET: &str = "helloworld";
 /// The case of the example push.
 const CASE_ID: &str = "1290293148910";
+/// How long the push may take.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(15);
 /// The body of the example push.
 const RESULT: &str = r#"{"result":"success","work_number":"123123","completed_time":"2025-11-16T16:00:00Z","mediator_name":"张三","mediator_phone":"13812345678","content":"双方经调解达成一致意见。"}"#;
 
@@ -64,7 +67,7 @@ fn gateway_url(gateway: SocketAddr) -> String {
 }
 
 /// The settings of the demonstration, from the same variables that `serve` reads.
-fn settings(bind: SocketAddr, gateway: SocketAddr) -> Result<Settings, Vec<crate::settings::SettingProblem>> {
+fn settings(bind: SocketAddr, gateway: SocketAddr) -> Result<Settings, Refused> {
     let variables = [
         ("TOP_APP_KEY", APP_KEY),
         ("TOP_APP_SECRET", APP_SECRET),
@@ -86,7 +89,7 @@ fn listen_near(bind: SocketAddr) -> io::Result<TcpListener> {
 /// Makes the push through the bridge's HTTP API, and prints it together with further commands.
 async fn show_example(bridge: SocketAddr, gateway: SocketAddr) -> Result<(), Failure> {
     let path = format!("/mediations/{CASE_ID}/result");
-    let answer = http::ask(bridge, Method::POST, &path, Some(RESULT)).await?;
+    let answer = http::ask(bridge, Method::POST, &path, Some(RESULT), PUSH_TIMEOUT).await?;
     let mut out = io::stdout().lock();
     write!(
         out,

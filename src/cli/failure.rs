@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::settings::SettingProblem;
+use crate::settings::Refused;
 use crate::telemetry::chain;
 
 /// The exit code for a refused configuration, `EX_CONFIG` in sysexits.h.
@@ -12,8 +12,8 @@ const CONFIG_EXIT_CODE: u8 = 78;
 /// The reason why the process fails.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The configuration has these problems.
-    Refused(Vec<SettingProblem>),
+    /// The configuration is refused.
+    Refused(Refused),
     /// Any other error.
     Other(Box<dyn std::error::Error>),
 }
@@ -37,11 +37,12 @@ impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(problems) => {
+            Self::Refused(Refused { problems, warnings }) => {
                 let count = problems.len();
                 let s = if count == 1 { "" } else { "s" };
                 writeln!(f, "mediation-bridge: the configuration is refused, {count} problem{s}:")?;
-                problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))
+                problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))?;
+                warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
             }
             Self::Other(error) => writeln!(f, "mediation-bridge: {}", chain(error.as_ref())),
         }

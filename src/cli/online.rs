@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use crate::delivery::idempotency::Store;
+use crate::delivery::idempotency::{Store, StoreError};
 use crate::gmt8::Gmt8;
 use crate::server;
 use crate::settings::Settings;
@@ -108,9 +108,9 @@ async fn call(settings: &Settings, through_proxy: bool) -> Vec<(&'static str, Fo
         let reported = chain(error);
         let tunnel = through_proxy && !reported.contains("certificate") && !reported.contains("handshake");
         tries.push(if tunnel {
-            ("tunnel", Err(format!("{reported}; does the proxy let CONNECT through to the gateway, and are user and password of TOP_PROXY_URL right?")))
+            ("tunnel", Err(format!("{reported}; are user and password of TOP_PROXY_URL right? Does the proxy let CONNECT through to the gateway, and can it reach the gateway? Its own log says so")))
         } else {
-            ("TLS", Err(format!("{reported}; does that port speak TLS, is this the gateway's own certificate, and does this machine trust its authority (SSL_CERT_FILE)?")))
+            ("TLS", Err(format!("{reported}; does that port speak TLS, is this the gateway's own certificate, is this machine's clock right, and does this machine trust the certificate's authority (SSL_CERT_FILE)?")))
         });
         return tries;
     }
@@ -204,7 +204,8 @@ async fn redis(settings: &Settings) -> Option<Found> {
     };
     Some(match store.check().await {
         Ok(()) => Ok("keys can be stored there".to_owned()),
-        Err(error) => {
+        Err(error @ StoreError::Advised { .. }) => Err(chain(&error)),
+        Err(error @ (StoreError::Redis(_) | StoreError::TooSlow | StoreError::Unreadable(_))) => {
             Err(format!("{}; check BRIDGE_REDIS_URL, and that Redis accepts this address", chain(&error)))
         }
     })

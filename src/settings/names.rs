@@ -16,12 +16,18 @@ pub(super) fn is_known(name: &str) -> bool {
     known().any(|known| known == name)
 }
 
+fn stem(name: &str) -> &str {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+}
+
 /// The warning for an unknown name with the prefix of the bridge.
 pub(super) fn unknown(name: &str) -> Option<String> {
     if !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || is_known(name) || is_of_kubernetes(name) {
         return None;
     }
-    let hint = nearest(name, known()).map(|near| format!("; is {near} meant?"));
+    // The prefixes are alike in all names, and say nothing.
+    let near = nearest(stem(name), known().map(stem));
+    let hint = known().find(|known| near == Some(stem(known))).map(|near| format!("; is {near} meant?"));
     Some(format!("{name} is not a variable of this program and is ignored{}", hint.unwrap_or_default()))
 }
 
@@ -45,6 +51,10 @@ mod tests {
             ("TOP_SECRET", Some("TOP_APP_SECRET")),
             ("TOP_APP_KEY_FILE", Some("TOP_APP_KEY")),
             ("BRIDGE_CALLER", Some("BRIDGE_CALLERS")),
+            ("TOP_DEADLINE", Some("BRIDGE_DEADLINE")),
+            ("BRIDGE_TOKEN", None),
+            ("TOP_RETRIES", None),
+            ("TOP_FOO", None),
         ] {
             let said = unknown(name).unwrap();
             assert!(said.starts_with(name), "{said}");

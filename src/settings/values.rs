@@ -24,9 +24,9 @@ const MAX_WORKERS: usize = 1024;
 const MAX_ATTEMPTS: u32 = 100;
 /// The range of lengths of an application's key.
 const APP_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 1..=128;
-/// The usual placeholders for secrets, in lower case.
+/// What placeholders for secrets contain, in lower case. The last two are variables that nothing has filled in.
 const PLACEHOLDERS: [&str; 8] =
-    ["replace-me", "replace_me", "replaceme", "changeme", "change-me", "change_me", "todo", "xxx"];
+    ["replace-me", "replace_me", "replaceme", "changeme", "change-me", "change_me", "${", "$("];
 
 /// The stores for Idempotency-Keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
@@ -144,13 +144,17 @@ pub(super) fn not_a_secret(text: &str) -> Option<&'static str> {
         Some("must contain visible ASCII characters only, and no invisible ones")
     } else if text.len() > 1 && matches!(first_and_last, (Some('"'), Some('"')) | (Some('\''), Some('\''))) {
         Some("must not be in quotes; an env file and a secret file take the value as it is")
-    } else if PLACEHOLDERS.contains(&text.to_ascii_lowercase().as_str())
-        || matches!(first_and_last, (Some('<'), Some('>')))
-    {
+    } else if is_placeholder(text) || matches!(first_and_last, (Some('<'), Some('>'))) {
         Some("is a placeholder; fill in the real value")
     } else {
         None
     }
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let repeated = lower.bytes().all(|byte| byte == b'x');
+    repeated || lower == "todo" || PLACEHOLDERS.iter().any(|word| lower.contains(word))
 }
 
 pub(super) fn app_key(text: &str) -> Parsed<String> {

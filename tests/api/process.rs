@@ -171,7 +171,11 @@ fn secrets_with_artefacts_are_refused() {
         ("TOP_APP_SECRET", "canary secret", "spaces"),
         ("TOP_APP_SECRET", "changeme", "placeholder"),
         ("TOP_APP_SECRET", "<canary-secret>", "placeholder"),
+        ("TOP_APP_SECRET", "${TOP_APP_SECRET}", "placeholder"),
+        ("TOP_APP_SECRET", "xxxxxxxx", "placeholder"),
         ("TOP_APP_KEY", "REPLACE-ME", "placeholder"),
+        ("BRIDGE_CALLERS", "wms:REPLACE-ME-REPLACE-ME", "placeholder"),
+        ("BRIDGE_REDIS_URL", "redis://:REPLACE-ME@host:6379", "placeholder"),
         ("TOP_APP_KEY", "\"12345678\"", "quotes"),
         ("TOP_SESSION", "REPLACE_ME", "placeholder"),
         ("BRIDGE_REDIS_URL", "redis://:canary#secret@host:6379", "percent-encode"),
@@ -211,6 +215,10 @@ fn settings_without_effect_cause_a_warning() {
         (&[("BRIDGE_DEADLNE", "5s")][..], Some("is BRIDGE_DEADLINE meant?")),
         (&[("TOP_SECRET", "canary")], Some("is TOP_APP_SECRET meant?")),
         (&[("TOP_APP_KEY_FILE", "/run/key")], Some("is TOP_APP_KEY meant?")),
+        (
+            &[("BRIDGE_TOKEN", "canary")],
+            Some("BRIDGE_TOKEN is not a variable of this program and is ignored\n"),
+        ),
         (&[("BRIDGE_REDIS_URL", "redis://host:6379")], Some("BRIDGE_REDIS_URL is set but not used")),
         (&[("BRIDGE_LOG", "warn")], Some("BRIDGE_LOG leaves out the line of each push")),
         (&[("BRIDGE_LOG", " info , mediation_bridge = debug ")], None),
@@ -225,6 +233,15 @@ fn settings_without_effect_cause_a_warning() {
             None => assert_eq!(said, ""),
         }
     }
+    // A refusal shows them as well: the unknown name may be meant for the missing one.
+    let output = run(&["check-config"], &[("TOP_SECRET", "canary")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains("TOP_APP_SECRET: is required") && said.contains("is TOP_APP_SECRET meant?"),
+        "{said}"
+    );
+
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Program::serve(&gateway.url(), &[("BRIDGE_DEADLNE", "5s")]);
     let line = bridge.line_with("BRIDGE_DEADLNE");

@@ -130,7 +130,7 @@ fn a_wrong_topology_is_reported() {
 }
 
 #[test]
-fn the_check_distinguishes_primary_and_replica_without_writing() {
+fn the_check_needs_a_primary_with_room_and_leaves_nothing_behind() {
     let (Some(primary), Some(replica)) = (RedisServer::start(), RedisServer::start()) else { return };
     replica.follow(&primary);
     let check = |url: &str| {
@@ -144,4 +144,8 @@ fn the_check_distinguishes_primary_and_replica_without_writing() {
     assert!(refused.starts_with("Redis is a replica"), "{refused}");
     let refused = check(&format!("redis://127.0.0.1:{UNUSED_PORT}")).unwrap_err();
     assert_eq!(refused, "Redis cannot be used");
+    // Less than an empty server needs.
+    let full = RedisServer::with("", &["--maxmemory", "100kb"]).unwrap();
+    let refused = check(&format!("redis://127.0.0.1:{}", full.port())).unwrap_err();
+    assert!(refused.starts_with("Redis is full"), "{refused}");
 }

@@ -83,6 +83,10 @@ fn advice(error: &RedisError, url: &RedisUrl) -> Option<&'static str> {
             kind == ErrorKind::AuthenticationFailed,
             "Redis refuses user and password of BRIDGE_REDIS_URL: one of them is wrong, or Redis asks for no password",
         ),
+        (
+            error.code() == Some("OOM"),
+            "Redis is full: raise its maxmemory, or shorten BRIDGE_IDEMPOTENCY_TTL; its policy must be noeviction",
+        ),
         (error.code() == Some("NOAUTH"), "Redis asks for a password: put it into BRIDGE_REDIS_URL"),
         (
             kind == ErrorKind::MasterNameNotFoundBySentinel,
