@@ -45,14 +45,7 @@ use response::AcceptedPush;
         description = "The result, as plain JSON.",
         content_type = "application/json",
         examples(
-            ("full" = (summary = "Every member; the time in UTC", value = json!({
-                "result": "success",
-                "work_number": "123123",
-                "completed_time": "2025-11-16T16:00:00Z",
-                "mediator_name": "张三",
-                "mediator_phone": "13812345678",
-                "content": "双方经调解达成一致意见。",
-            }))),
+            ("full" = (summary = "Every member; the time in UTC", value = json!(members::example()))),
             ("minimal" = (summary = "The one required member", value = json!({ "result": "success" }))),
             ("offset_and_fraction" = (
                 summary = "RFC 3339 with an offset and a fraction",

@@ -133,7 +133,7 @@ text! {
 text! {
     /// What was said, TOP's `content` (沟通情况). It is personal data; only its length is printed.
     Content, TextRule { min: 1, max: 10_000, line_breaks: true },
-    "What was said (沟通情况); line breaks and tabs are allowed.", "沟通内容"
+    "What was said (沟通情况); line breaks and tabs are allowed.", "双方经调解达成一致意见。"
 }
 
 impl fmt::Display for MediatorName {

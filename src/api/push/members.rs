@@ -1,6 +1,7 @@
 //! Parses a body into the members of a push and reports all violations at once.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use utoipa::PartialSchema;
 
 use crate::api::problem::{Code, FieldError, Problem};
 use crate::json::Members;
@@ -12,6 +13,18 @@ use crate::mediation::{
 /// The members of a push, in the order of the documentation.
 const MEMBERS: [&str; 6] =
     ["result", "work_number", "completed_time", "mediator_name", "mediator_phone", "content"];
+
+/// A push with every member: the examples of their schemas.
+pub(super) fn example() -> Value {
+    let example = |schema: &Value| schema.pointer("/examples/0").cloned();
+    let whole = json!(MediationResult::schema());
+    let required = json!(ResultText::schema());
+    let members = MEMBERS.map(|name| {
+        let own = whole.pointer(&format!("/properties/{name}")).and_then(example);
+        (name.to_owned(), own.or_else(|| example(&required)).unwrap_or_default())
+    });
+    Value::Object(members.into_iter().collect())
+}
 
 /// The members of a body. The outer error is `malformed_json`; the inner one means that the body is not an object.
 pub(super) fn members(body: &[u8]) -> Result<Result<Members<Value>, Vec<FieldError>>, Problem> {
@@ -149,23 +162,18 @@ impl Draft {
 
 #[cfg(test)]
 mod tests {
-    use utoipa::PartialSchema;
-
     use super::*;
 
     #[test]
     fn personal_members_mask_themselves() {
         let harmless = ["result", "work_number", "completed_time"];
-        let schema = serde_json::to_value(MediationResult::schema()).unwrap();
-        let example = |name: &str| {
-            let example = schema["properties"][name]["examples"][0].clone();
-            if example.is_null() { Value::from("success") } else { example }
-        };
-        let body: Members<Value> = Members(MEMBERS.map(|name| (name.to_owned(), example(name))).into());
+        let example = example();
+        let members = MEMBERS.map(|name| (name.to_owned(), example[name].clone()));
+        let body: Members<Value> = Members(members.into());
         let result = mediation_result(body).unwrap();
         let shown = format!("{result:?}");
         for name in MEMBERS.iter().filter(|name| !harmless.contains(name)) {
-            assert!(!shown.contains(example(name).as_str().unwrap()), "{name} in {shown}");
+            assert!(!shown.contains(example[*name].as_str().unwrap()), "{name} in {shown}");
         }
     }
 
