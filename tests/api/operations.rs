@@ -199,8 +199,12 @@ fn the_runbooks_have_the_same_commands_and_search_for_logged_texts() {
     for code in sought.iter().map(|rest| rest.split('"').next().unwrap()).filter(|code| !code.contains('(')) {
         assert!(codes.contains(code), "{code}");
     }
-    let log = "is not recorded under its Idempotency-Key";
-    assert!(commands.contains(log) && file("src/api/push/record.rs").contains(log));
+    for (text, source) in [
+        ("is not recorded under its Idempotency-Key", "src/api/push/record.rs"),
+        ("TOP refused a timestamp", "src/delivery/clock.rs"),
+    ] {
+        assert!(commands.contains(text) && file(source).contains(text), "{text}");
+    }
 }
 
 #[test]
