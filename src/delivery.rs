@@ -74,7 +74,7 @@ impl Delivery {
         self.keys.is_some()
     }
 
-    /// Delivers a push. It returns by the deadline, or, where a slow store of keys takes its time, within a second after.
+    /// Delivers a push. It returns by the deadline, or at most 0.1 s later while the store of keys does not answer.
     /// `attempts` counts the calls while it runs.
     pub async fn deliver(&self, push: &Push, attempts: &AttemptCounter) -> Delivered {
         let _in_flight = self.shared.lifecycle.token();
@@ -108,7 +108,7 @@ impl Delivery {
         match keys.claim(slot, request.deadline).await {
             Ok(Claim::Acquired(acquired)) => {
                 let delivered = self.call(request, attempts).await;
-                Self::record(keys, &acquired, delivered).await
+                Self::record(keys, &acquired, delivered, request.deadline).await
             }
             Ok(Claim::InFlight) => refused(NotAccepted::KeyInFlight, KeyStanding::InFlight),
             Ok(Claim::Reused) => refused(NotAccepted::KeyReused, KeyStanding::Reused),
@@ -127,8 +127,8 @@ impl Delivery {
     }
 
     /// Records in a claimed slot what its push came to.
-    async fn record(keys: &Keys, acquired: &Acquired, delivered: Delivered) -> Delivered {
-        let store_trouble = match keys.settle(acquired, delivered.completion()).await {
+    async fn record(keys: &Keys, acquired: &Acquired, delivered: Delivered, deadline: Instant) -> Delivered {
+        let store_trouble = match keys.settle(acquired, delivered.completion(), deadline).await {
             Ok(true) => None,
             Ok(false) => Some(StoreTrouble::Superseded),
             Err(error) => Some(StoreTrouble::NotRecorded(error)),

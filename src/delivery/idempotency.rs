@@ -41,6 +41,9 @@ pub use key::IdempotencyKey;
 pub use memory::Memory;
 pub use redis::{Redis, StoreError};
 
+/// How long a record may take at least, also if the deadline of its push has passed.
+const MIN_RECORD_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// The keys of one bridge, or, with Redis, of all its replicas.
 #[derive(Debug)]
 pub struct Keys {
@@ -106,11 +109,12 @@ impl Store {
         acquired: &Acquired,
         settlement: Settlement,
         ttl: Duration,
+        patience: Duration,
         now: Instant,
     ) -> Result<bool, StoreError> {
         match self {
             Self::Memory(memory) => Ok(memory.settle(acquired, settlement, ttl, now)),
-            Self::Redis(redis) => redis.settle(acquired, &settlement, ttl).await,
+            Self::Redis(redis) => redis.settle(acquired, &settlement, ttl, patience).await,
         }
     }
 }
@@ -174,8 +178,15 @@ impl Keys {
     ///
     /// # Errors
     /// When the store cannot be used: the slot stays undecided.
-    pub async fn settle(&self, acquired: &Acquired, end: Completion<'_>) -> Result<bool, StoreError> {
-        self.store.settle(acquired, end.settlement(acquired.in_doubt), self.ttl, Instant::now()).await
+    pub async fn settle(
+        &self,
+        acquired: &Acquired,
+        end: Completion<'_>,
+        deadline: Instant,
+    ) -> Result<bool, StoreError> {
+        let now = Instant::now();
+        let patience = deadline.saturating_duration_since(now).max(MIN_RECORD_TIMEOUT);
+        self.store.settle(acquired, end.settlement(acquired.in_doubt), self.ttl, patience, now).await
     }
 }
 

@@ -157,9 +157,10 @@ fn has_detectable_end(headers: &HeaderMap) -> bool {
 
 /// The first content coding other than identity.
 fn encoding(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let values = headers.get_all(CONTENT_ENCODING).iter().chain(headers.get_all(TRANSFER_ENCODING));
     let mut codings = values.flat_map(|value| value.to_str().unwrap_or(UNREADABLE).split(','));
-    let is_none = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+    let is_none =
+        |coding: &str| ["", "identity", "chunked"].iter().any(|none| coding.eq_ignore_ascii_case(none));
     let coding = codings.find(|coding| !is_none(coding.trim()))?;
     Some(token(coding).unwrap_or_else(|| UNREADABLE.to_owned()))
 }
@@ -222,14 +223,15 @@ mod tests {
         let utf16: Vec<u8> = r#"{"a_b_r":1}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let latin = (CONTENT_TYPE, "text/html; charset=iso-8859-1");
         let chunked = |codings| (TRANSFER_ENCODING, codings);
-        let table: [Row; 29] = [
+        let table: [Row; 30] = [
             ("a page", &[LENGTH], b"<html>Too Many Requests</html>", limited),
             ("a page with a prologue", &[LENGTH], b"\n<!DOCTYPE html><html>", limited),
             ("text", &[LENGTH], b"slow down", limited),
             ("JSON", &[LENGTH], br#"{"message":"slow down"}"#, limited),
             ("nothing", &[LENGTH], b"", limited),
             ("in chunks", &[chunked("chunked")], b"slow down", limited),
-            ("in chunks at last", &[chunked("gzip"), chunked("gzip , Chunked")], b"slow down", limited),
+            ("in chunks at last", &[chunked("identity , Chunked")], b"slow down", limited),
+            ("encoded, in chunks at last", &[chunked("gzip , Chunked")], b"x", Failure::BadResponse),
             ("chunks that are not the last coding", &[chunked("chunked, gzip")], b"x", Failure::BadResponse),
             ("no chunks", &[LENGTH, chunked("identity")], b"slow down", Failure::BadResponse),
             ("no chunks that anyone can read", &[LENGTH, chunked("\u{e9}")], b"x", Failure::BadResponse),

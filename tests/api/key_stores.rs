@@ -208,8 +208,8 @@ impl<'a> Trial<'a> {
                 let (token, request) = PUSHES[push];
                 let acquired = Acquired { slot: self.slot(request), token, in_doubt: false };
                 let told = Entry::settle(&mut self.held, &acquired, how.settlement(), TTL, self.now);
-                let redis = self.redis.settle(&acquired, how.settlement(), TTL, self.now).await?;
-                let memory = self.memory.settle(&acquired, how.settlement(), TTL, self.now).await?;
+                let redis = self.redis.settle(&acquired, how.settlement(), TTL, TTL, self.now).await?;
+                let memory = self.memory.settle(&acquired, how.settlement(), TTL, TTL, self.now).await?;
                 // A release of Redis may be the second of two tries, so that another push's slot is no trouble.
                 let released = matches!(how, How::Release);
                 assert_eq!((redis, memory), (told || released, told), "{:?}", self.taken);

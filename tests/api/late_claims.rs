@@ -107,6 +107,28 @@ fn a_late_claim_does_not_release_the_slot_of_another_push() {
 }
 
 #[test]
+fn a_record_waits_for_redis_no_longer_than_the_deadline() {
+    let Some(redis) = RedisServer::start() else { return };
+    let ledger = Ledger::open(Duration::from_secs(3));
+    let short = [("BRIDGE_DEADLINE", "4s"), ("TOP_CONNECT_TIMEOUT", "1s")];
+    let mut bridge = serve(&ledger.gateway.url(), &redis.url(), &short);
+    let address = bridge.address();
+    thread::scope(|scope| {
+        let pushed = scope.spawn(|| push(address, "case"));
+        while ledger.executed("case") == 0 {
+            thread::yield_now();
+        }
+        redis.signal("STOP");
+        let told = pushed.join().unwrap();
+        // The record alone may wait for two seconds otherwise.
+        assert!(told.code == ACCEPTED && told.took < Duration::from_millis(4_800), "{told:?}");
+    });
+    redis.signal("CONT");
+    until("the late record", || push(address, "case").replayed);
+    assert_eq!(ledger.executed("case"), 1);
+}
+
+#[test]
 fn a_claim_with_a_lost_answer_is_released() {
     let (Some(redis), Some(replica)) = (RedisServer::start(), RedisServer::start()) else { return };
     replica.follow(&redis);

@@ -139,6 +139,12 @@ fn an_answer_without_detectable_end_proves_nothing() {
             b"slow down",
             "top_bad_response",
         ),
+        (
+            "chunks of something encoded",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            b"9\r\nslow down\r\n0\r\n\r\n",
+            "top_bad_response",
+        ),
         ("a length that is none", "Content-Length : 9\r\n", b"slow down", "top_bad_response"),
         ("a page", "Content-Type: text/html\r\n", b"<html>slow down</html>", "top_bad_response"),
         ("nothing at all", "", b"", "top_bad_response"),

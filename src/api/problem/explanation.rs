@@ -1,6 +1,8 @@
 //! Turns a row of the catalogue into sentences, in English and Chinese: what happened, whether the push was executed,
 //! whether to retry, what to do and who should act.
 
+use std::cmp::Reverse;
+
 use actix_web::http::header::{HeaderValue, Quality, QualityItem};
 use serde::Serialize;
 use strum::EnumIter;
@@ -48,19 +50,18 @@ impl Language {
     #[must_use]
     pub fn preferred(header: Option<&HeaderValue>) -> Self {
         let items = header.and_then(|value| value.to_str().ok()).unwrap_or_default().split(',');
-        let ranges = items.filter_map(|item| item.trim().parse::<QualityItem<String>>().ok());
-        let known = ranges.filter(|range| range.quality > Quality::ZERO).filter_map(|range| {
-            let language =
-                match range.item.split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                    "zh" => Self::Chinese,
-                    "en" | "*" => Self::English,
-                    _ => return None,
-                };
-            Some((range.quality, language))
-        });
-        // The first of the languages with the highest quality.
-        let best = known.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        best.map_or(Self::English, |(_, language)| language)
+        let ranges: Vec<QualityItem<String>> = items.filter_map(|item| item.trim().parse().ok()).collect();
+        // The highest quality of a language, then its first position.
+        let named = |tag: &str| {
+            let primary = |range: &QualityItem<String>| {
+                range.item.split('-').next().is_some_and(|primary| primary.eq_ignore_ascii_case(tag))
+            };
+            let known = ranges.iter().enumerate().filter(|(_, range)| primary(range));
+            known.map(|(index, range)| (range.quality, Reverse(index))).max()
+        };
+        // `*` stands for a language that is not named. Quality 0 excludes one.
+        let rank = |tag| named(tag).or_else(|| named("*")).filter(|(quality, _)| *quality > Quality::ZERO);
+        if rank("zh") > rank("en") { Self::Chinese } else { Self::English }
     }
 
     /// The BCP 47 tag of the language.
@@ -200,6 +201,10 @@ mod tests {
             (Some("de"), Language::English),
             (Some("*, zh;q=0.5"), Language::English),
             (Some("zh;q=0"), Language::English),
+            (Some("zh-TW;q=0.1, en;q=0.5, zh;q=0.9"), Language::Chinese),
+            (Some("*;q=0.9, en;q=0.1"), Language::Chinese),
+            (Some("en;q=0, *"), Language::Chinese),
+            (Some("*"), Language::English),
             (Some("zh;q=x, nonsense;;"), Language::English),
         ];
         for (header, expected) in table {

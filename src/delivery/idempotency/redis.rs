@@ -97,7 +97,7 @@ impl Redis {
         let slot = Slot { location, request: [0; 32] };
         let lives = Lives::new(Duration::ZERO, RECORD);
         if let Claim::Acquired(acquired) = self.claim(slot, fastrand::u128(..), lives).await? {
-            self.settle(&acquired, &Settlement::Release, RECORD).await?;
+            self.settle(&acquired, &Settlement::Release, RECORD, RECORD).await?;
         }
         Ok(())
     }
@@ -152,12 +152,13 @@ impl Redis {
         }
     }
 
-    /// Records what a push came to. What cannot be recorded in time is tried for a while longer.
+    /// Records what a push came to. What cannot be recorded within `patience` is tried for a while longer.
     pub(super) async fn settle(
         &self,
         acquired: &Acquired,
         settlement: &Settlement,
         ttl: Duration,
+        patience: Duration,
     ) -> Result<bool, StoreError> {
         let (how, completed) = match settlement {
             Settlement::Release => ("release", None),
@@ -167,7 +168,8 @@ impl Redis {
         let completed = completed.map(serde_json::to_string).transpose();
         let completed = completed.map_err(|error| StoreError::Unreadable(Some(error)))?.unwrap_or_default();
         let record = Record { slot: acquired.slot, token: acquired.token, how, life: ttl, completed };
-        let recorded = self.record(&record, RECORD).await;
+        let patience = patience.min(RECORD);
+        let recorded = self.record(&record, patience, patience).await;
         if recorded.is_err() {
             self.later(async move |store| store.record_later(&record, LATER).await);
         }
@@ -176,10 +178,10 @@ impl Redis {
     }
 
     /// Tells a slot what became of its push. False where it is another push's.
-    async fn record(&self, record: &Record, patience: Duration) -> Result<bool, StoreError> {
+    async fn record(&self, record: &Record, patience: Duration, limit: Duration) -> Result<bool, StoreError> {
         let mut script = invocation(&self.scripts.settle, &record.slot, record.token);
         script.arg(record.how).arg(milliseconds(record.life)).arg(&record.completed);
-        let recorded = timeout(RECORD, self.run(&script, patience, &AtomicBool::default())).await;
+        let recorded = timeout(limit, self.run(&script, patience, &AtomicBool::default())).await;
         let recorded: i64 = recorded.map_err(|_| StoreError::TooSlow)??;
         Ok(recorded == 1)
     }
@@ -187,7 +189,7 @@ impl Redis {
     async fn record_later(&self, record: &Record, mut wait: Duration) {
         for _ in 0..TIMES {
             sleep(wait).await;
-            if self.record(record, AGAIN).await.is_ok() {
+            if self.record(record, AGAIN, RECORD).await.is_ok() {
                 return;
             }
             wait = LATER.max(2 * wait);
