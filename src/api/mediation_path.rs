@@ -13,11 +13,11 @@ pub(super) fn case_id(path: &str) -> Result<CaseId, Vec<FieldError>> {
     };
     let raw = path.split('/').nth(2).unwrap_or_default();
     let mut escapes = raw.split('%').skip(1);
-    let sound = escapes.all(|rest| {
+    let valid = escapes.all(|rest| {
         rest.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
     });
     match percent_decode_str(raw).decode_utf8() {
-        Ok(text) if sound => CaseId::parse(&text).map_err(errors),
+        Ok(text) if valid => CaseId::parse(&text).map_err(errors),
         Ok(_) | Err(_) => {
             let detail = "must be valid percent-encoded UTF-8";
             Err(errors(vec![Violation::new(Rule::BadFormat, detail)]))

@@ -17,28 +17,28 @@ use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::claim::{Acquired, Claim, Lives, Settlement, Slot, Token};
+use super::claim::{Acquired, Claim, GRACE, Lives, Settlement, Slot, Token};
 use crate::redis_url::RedisUrl;
 pub use error::StoreError;
 use error::{is_answer, is_stale};
 use link::{Connection, Link};
 
 /// How long a claim may take before its push is refused.
-const CLAIM: Duration = Duration::from_millis(800);
+const CLAIM_TIMEOUT: Duration = Duration::from_millis(800);
 /// How long a record may take before its push is answered without it.
-const RECORD: Duration = Duration::from_secs(2);
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long after its first try a claim is tried again, where another connection may do better.
-const AGAIN: Duration = Duration::from_millis(100);
+const RETRY_PATIENCE: Duration = Duration::from_millis(100);
 /// How long to wait before another try.
-const PAUSE: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// A connection that owes an answer for so long is left to those that wait for it.
-const SILENT: Duration = Duration::from_secs(2);
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// What was not done in time is tried again later: first after this time, then each time after twice the time.
-const LATER: Duration = Duration::from_millis(250);
+const LATER_INTERVAL: Duration = Duration::from_millis(250);
 /// How often: for a minute at least.
-const TIMES: u32 = 9;
+const MAX_LATER_TRIES: u32 = 9;
 /// The most claims and records that are seen to later, at once; what is beyond ends with the claim's life.
-const MOST_LATER: usize = 4096;
+const MAX_LATER: usize = 4096;
 /// Before each key; the number changes with the layout.
 const PREFIX: &str = "mediation-bridge:1";
 
@@ -77,7 +77,7 @@ impl Redis {
         Self {
             link: Arc::new(Link::new(Arc::new(url))),
             scripts: Arc::new(scripts),
-            later: Arc::new(Semaphore::new(MOST_LATER)),
+            later: Arc::new(Semaphore::new(MAX_LATER)),
         }
     }
 
@@ -95,9 +95,9 @@ impl Redis {
         let mut location = [0; 32];
         fastrand::fill(&mut location);
         let slot = Slot { location, request: [0; 32] };
-        let lives = Lives::new(Duration::ZERO, RECORD);
+        let lives = Lives::new(CLAIM_TIMEOUT, RECORD_TIMEOUT);
         if let Claim::Acquired(acquired) = self.claim(slot, fastrand::u128(..), lives).await? {
-            self.settle(&acquired, &Settlement::Release, RECORD, RECORD).await?;
+            self.settle(&acquired, &Settlement::Release, RECORD_TIMEOUT, RECORD_TIMEOUT).await?;
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Redis {
     pub(super) async fn claim(&self, slot: Slot, token: Token, lives: Lives) -> Result<Claim, StoreError> {
         let unanswered = Arc::new(AtomicBool::new(false));
         let mut claim = Box::pin(self.clone().try_claim(slot, token, lives, Arc::clone(&unanswered)));
-        let done = timeout(CLAIM, &mut claim).await;
+        let done = timeout(claim_timeout(lives), &mut claim).await;
         let unanswered = unanswered.load(Ordering::Relaxed);
         if unanswered && !matches!(done, Ok(Ok(_))) {
             let late = done.is_err().then_some(claim);
@@ -137,7 +137,7 @@ impl Redis {
     ) -> Result<Claim, StoreError> {
         let mut script = invocation(&self.scripts.claim, &slot, token);
         script.arg(milliseconds(lives.claim)).arg(milliseconds(lives.slot));
-        let answer: Vec<String> = self.run(&script, AGAIN, &unanswered).await?;
+        let answer: Vec<String> = self.run(&script, RETRY_PATIENCE, &unanswered).await?;
         let answer: Vec<&str> = answer.iter().map(String::as_str).collect();
         match answer.as_slice() {
             ["acquired", in_doubt] => {
@@ -168,10 +168,10 @@ impl Redis {
         let completed = completed.map(serde_json::to_string).transpose();
         let completed = completed.map_err(|error| StoreError::Unreadable(Some(error)))?.unwrap_or_default();
         let record = Record { slot: acquired.slot, token: acquired.token, how, life: ttl, completed };
-        let patience = patience.min(RECORD);
+        let patience = patience.min(RECORD_TIMEOUT);
         let recorded = self.record(&record, patience, patience).await;
         if recorded.is_err() {
-            self.later(async move |store| store.record_later(&record, LATER).await);
+            self.later(async move |store| store.record_later(&record, LATER_INTERVAL).await);
         }
         // A slot that was released may be another's by the second try.
         Ok(recorded? || *settlement == Settlement::Release)
@@ -187,12 +187,12 @@ impl Redis {
     }
 
     async fn record_later(&self, record: &Record, mut wait: Duration) {
-        for _ in 0..TIMES {
+        for _ in 0..MAX_LATER_TRIES {
             sleep(wait).await;
-            if self.record(record, AGAIN, RECORD).await.is_ok() {
+            if self.record(record, RETRY_PATIENCE, RECORD_TIMEOUT).await.is_ok() {
                 return;
             }
-            wait = LATER.max(2 * wait);
+            wait = LATER_INTERVAL.max(2 * wait);
         }
     }
 
@@ -236,10 +236,10 @@ impl Redis {
                 }
                 Err(error) => error,
             };
-            if !is_stale(&error) || Instant::now() + PAUSE > end {
+            if !is_stale(&error) || Instant::now() + RETRY_INTERVAL > end {
                 return Err(StoreError::new(error, self.link.url()));
             }
-            sleep(PAUSE).await;
+            sleep(RETRY_INTERVAL).await;
         }
     }
 
@@ -251,7 +251,7 @@ impl Redis {
     ) -> RedisResult<T> {
         let mut channel = connection.channel();
         let mut answer = std::pin::pin!(script.invoke_async(&mut channel));
-        if let Ok(answer) = timeout(SILENT, &mut answer).await {
+        if let Ok(answer) = timeout(SILENCE_TIMEOUT, &mut answer).await {
             return answer;
         }
         self.link.forget(connection);
@@ -271,6 +271,11 @@ fn invocation<'a>(script: &'a Script, slot: &Slot, token: Token) -> ScriptInvoca
     invocation
 }
 
+/// How long a claim may take: at most for as long as its push has until its deadline.
+fn claim_timeout(lives: Lives) -> Duration {
+    CLAIM_TIMEOUT.min(lives.claim.saturating_sub(GRACE))
+}
+
 fn milliseconds(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1)
 }
@@ -278,5 +283,18 @@ fn milliseconds(life: Duration) -> u64 {
 impl std::fmt::Debug for Redis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Redis(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_waits_for_redis_no_longer_than_the_deadline() {
+        for (remaining, expected) in [(10_000, 800), (800, 800), (300, 300), (0, 0)] {
+            let lives = Lives::new(Duration::from_millis(remaining), Duration::ZERO);
+            assert_eq!(claim_timeout(lives), Duration::from_millis(expected), "{remaining}");
+        }
     }
 }
