@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::flipping::Random;
-use super::support::redis::RedisServer;
-use super::support::{APP_SECRET, BODY, Call, Gateway, Move, Program, Reply, TestApp, wire};
+use super::support::redis::{RedisServer, until};
+use super::support::{APP_SECRET, BODY, Call, Gateway, Move, Program, Reply, wire};
 
-const KEY: &str = "key-canary-4f1d";
+pub(crate) const KEY: &str = "key-canary-4f1d";
 
-fn request(case: &str, key: Option<&str>, body: &str) -> String {
+/// How long a caller waits before it tries again, as the callers' guide wants it.
+const CALLER_PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) fn request(case: &str, key: Option<&str>, body: &str) -> String {
     let key = key.map(|key| format!("Idempotency-Key: {key}\r\n")).unwrap_or_default();
     format!(
         "POST /mediations/{case}/result HTTP/1.1\r\nHost: localhost\r\n{key}Content-Type: application/json\r\n\
@@ -23,7 +25,7 @@ fn request(case: &str, key: Option<&str>, body: &str) -> String {
     )
 }
 
-fn push(address: SocketAddr, case: &str, key: Option<&str>) -> Reply {
+pub(crate) fn push(address: SocketAddr, case: &str, key: Option<&str>) -> Reply {
     Reply::of(wire::send_raw(address, request(case, key, BODY).as_bytes()))
 }
 
@@ -33,7 +35,7 @@ fn serve(gateway: &Gateway, redis: &RedisServer, changes: &[(&str, &str)]) -> Pr
     Program::serve(&gateway.url(), &[&store, [("BRIDGE_WORKERS", "1")].as_slice(), changes].concat())
 }
 
-fn case_of(call: &Call) -> String {
+pub(crate) fn case_of(call: &Call) -> String {
     call.req()["mediation_case_id"].as_str().unwrap().to_owned()
 }
 
@@ -59,7 +61,7 @@ fn a_thousand_callers_of_three_replicas_share_one_execution() {
                             );
                         }
                         reply.problem("idempotency_in_flight");
-                        thread::sleep(Duration::from_millis(100));
+                        thread::sleep(CALLER_PAUSE);
                     }
                 })
                 .unwrap()
@@ -96,13 +98,14 @@ fn a_key_works_again_with_a_doubt_after_its_holder_was_killed() {
     }
     holder.signal("KILL");
     let killed = Instant::now();
-    let freed = loop {
+    let last = Mutex::new(None);
+    until("a key that works again", || {
         let reply = push(address, "case", Some(KEY));
-        if reply.status != 409 {
-            break reply;
-        }
-        thread::sleep(Duration::from_millis(50));
-    };
+        let works = reply.status != 409;
+        *last.lock().unwrap() = Some(reply);
+        works
+    });
+    let freed = last.into_inner().unwrap().unwrap();
     assert!(killed.elapsed() < Duration::from_secs(2 + 5), "{:?}", killed.elapsed());
     assert!(killed.elapsed() > Duration::from_secs(1), "the claim did not hold: {:?}", killed.elapsed());
     assert_eq!((freed.status, &freed.json()["prior_outcome"]), (200, &"unknown".into()));
@@ -209,15 +212,7 @@ fn redis_may_crash_hang_and_return_under_load() {
         }
         let mut phases = Vec::new();
         let mut phase = |name: &'static str, enough: &dyn Fn(&Told) -> bool| {
-            let begun = Instant::now();
-            while !enough(&told.lock().unwrap()) {
-                assert!(
-                    begun.elapsed() < Duration::from_secs(30),
-                    "{name}: {:?}",
-                    told.lock().unwrap().counts
-                );
-                thread::sleep(Duration::from_millis(5));
-            }
+            until(name, || enough(&told.lock().unwrap()));
             let ready =
                 Reply::of(wire::send_raw(address, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
             assert_eq!(ready.status, 200, "{name}");
@@ -258,110 +253,6 @@ fn redis_may_crash_hang_and_return_under_load() {
         assert!(matches!(outcome.as_str(), "accepted" | "not_executed"), "{case}: {outcome}");
         assert_eq!(times, expected, "{case} was told {outcome}");
     }
-}
-
-/// The result of retries.
-#[derive(Debug, Default)]
-struct Tally {
-    /// The number of requests, including retries.
-    pushes: usize,
-    executed_twice: usize,
-    lies: usize,
-    missing: usize,
-}
-
-/// Pushes 500 cases through a gateway that executes them but does not always answer, from callers that do not always
-/// wait for the answer. Each push is retried as the callers' guide describes, with or without keys.
-fn retried(keyed: bool) -> Tally {
-    const CASES: usize = 500;
-    let random = Arc::new(Mutex::new(Random::default()));
-    let executed: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
-    let gateway = Gateway::start({
-        let (random, executed) = (Arc::clone(&random), Arc::clone(&executed));
-        move |_, call| {
-            let draw = random.lock().unwrap().below(100);
-            if draw >= 92 {
-                return Move::error(r#""code":15,"sub_code":"isp.http-connection-refuse""#);
-            }
-            *executed.lock().unwrap().entry(case_of(call)).or_default() += 1;
-            let answer = match draw {
-                0..4 => Move::Stall(Vec::new()),
-                4..8 => Move::Reset,
-                8..12 => Move::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"alibaba_".to_vec()),
-                _ => Move::accepted(),
-            };
-            Move::After(Duration::from_millis(20), Box::new(answer))
-        }
-    });
-    let app = TestApp::with(
-        &gateway,
-        &[("BRIDGE_DEADLINE", "300ms"), ("TOP_CONNECT_TIMEOUT", "200ms"), ("TOP_MAX_ATTEMPTS", "1")],
-    );
-    let (next, pushes, lies) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for caller in 0..16 {
-            let (next, pushes, lies, executed, address) = (&next, &pushes, &lies, &executed, app.address);
-            scope.spawn(move || {
-                let mut own = Random::default();
-                for _ in 0..=caller {
-                    own.below(2);
-                }
-                loop {
-                    let number = next.fetch_add(1, Ordering::SeqCst);
-                    if number >= CASES {
-                        return;
-                    }
-                    let case = format!("case-{number}");
-                    // As in the guide: the same key until there is an answer that is not retryable.
-                    let mut doubt = false;
-                    loop {
-                        pushes.fetch_add(1, Ordering::SeqCst);
-                        if own.below(5) == 0 {
-                            // This time the caller does not wait for the answer, so the outcome is unknown to it.
-                            let mut socket = wire::connect(address);
-                            socket.write_all(request(&case, keyed.then_some(KEY), BODY).as_bytes()).unwrap();
-                            thread::sleep(Duration::from_millis(10));
-                            doubt = true;
-                            continue;
-                        }
-                        let reply = push(address, &case, keyed.then_some(KEY));
-                        let body = reply.json();
-                        doubt |= body["outcome"] == "unknown" || body["prior_outcome"] == "unknown";
-                        let told = body["outcome"] == "not_executed" && reply.status != 409;
-                        if told && !doubt && executed.lock().unwrap().contains_key(&case) {
-                            lies.fetch_add(1, Ordering::SeqCst);
-                        }
-                        if reply.status == 200 {
-                            break;
-                        }
-                        assert_eq!(body["retryable"], true, "{body}");
-                        thread::sleep(Duration::from_millis(30));
-                    }
-                }
-            });
-        }
-    });
-    let executed = executed.lock().unwrap();
-    Tally {
-        pushes: pushes.into_inner(),
-        executed_twice: executed.values().filter(|times| **times > 1).count(),
-        lies: lies.into_inner(),
-        missing: CASES - executed.len(),
-    }
-}
-
-#[test]
-fn retries_with_keys_execute_everything_and_fewer_pushes_twice() {
-    let (with, without) = thread::scope(|scope| {
-        let (with, without) = (scope.spawn(|| retried(true)), scope.spawn(|| retried(false)));
-        (with.join().unwrap(), without.join().unwrap())
-    });
-    println!("with keys: {with:?}\nwithout: {without:?}");
-    for tally in [&with, &without] {
-        assert_eq!((tally.missing, tally.lies), (0, 0), "{tally:?}");
-        assert!(tally.pushes > 500, "nothing was retried: {tally:?}");
-    }
-    assert!(with.executed_twice * 3 < without.executed_twice * 2, "{with:?} {without:?}");
 }
 
 #[test]
