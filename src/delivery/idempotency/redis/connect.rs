@@ -18,31 +18,31 @@ use secrecy::ExposeSecret;
 use crate::redis_url::{RedisUrl, Topology};
 
 /// How long making a connection to one server may take.
-const CONNECT: Duration = Duration::from_millis(350);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(350);
 /// How long an answer is waited for, also one that comes too late to be used.
-const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same in a cluster, where each command may be sent three times.
-const CLUSTER_ANSWER: Duration = Duration::from_secs(6);
+const CLUSTER_ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 /// Between two tries of a command in a cluster, in ms.
-const CLUSTER_PAUSE: (u64, u64) = (50, 100);
+const CLUSTER_RETRY_WAIT: (u64, u64) = (50, 100);
 /// A connection whose packets nobody confirms is given up after this time.
-const UNCONFIRMED: Duration = Duration::from_secs(2);
+const UNCONFIRMED_TIMEOUT: Duration = Duration::from_secs(2);
 /// Commands that may wait for the connection: as many as may be in flight.
-const QUEUE: usize = 4096;
+const MAX_QUEUED: usize = 4096;
 
-/// What commands go through; clones share it.
+/// A channel for commands. Clones share one connection.
 #[derive(Clone)]
-pub(super) enum Kind {
+pub(super) enum Channel {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
 
 /// Makes a connection.
-pub(super) async fn connect(url: &RedisUrl) -> RedisResult<Kind> {
+pub(super) async fn connect(url: &RedisUrl) -> RedisResult<Channel> {
     match &url.topology {
-        Topology::Single => to_server(url).await.map(Kind::Server),
-        Topology::Sentinel { service } => to_primary(url, service).await.map(Kind::Server),
-        Topology::Cluster => to_cluster(url).await.map(Kind::Cluster),
+        Topology::Single => to_server(url).await.map(Channel::Server),
+        Topology::Sentinel { service } => to_primary(url, service).await.map(Channel::Server),
+        Topology::Cluster => to_cluster(url).await.map(Channel::Cluster),
     }
 }
 
@@ -54,11 +54,11 @@ async fn to_server(url: &RedisUrl) -> RedisResult<MultiplexedConnection> {
 
 async fn to_cluster(url: &RedisUrl) -> RedisResult<ClusterConnection> {
     let client = ClusterClient::builder(servers(url)?)
-        .connection_timeout(CONNECT)
-        .response_timeout(CLUSTER_ANSWER)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .response_timeout(CLUSTER_ANSWER_TIMEOUT)
         .retries(2)
-        .min_retry_wait(CLUSTER_PAUSE.0)
-        .max_retry_wait(CLUSTER_PAUSE.1)
+        .min_retry_wait(CLUSTER_RETRY_WAIT.0)
+        .max_retry_wait(CLUSTER_RETRY_WAIT.1)
         .tcp_settings(tcp());
     match client.build()?.get_async_connection().await {
         // This says of no node what is wrong with it.
@@ -147,17 +147,17 @@ fn servers(url: &RedisUrl) -> RedisResult<Vec<ConnectionInfo>> {
 }
 
 fn tcp() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true).set_user_timeout(UNCONFIRMED)
+    TcpSettings::default().set_nodelay(true).set_user_timeout(UNCONFIRMED_TIMEOUT)
 }
 
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT))
-        .set_response_timeout(Some(ANSWER))
-        .set_pipeline_buffer_size(QUEUE)
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(ANSWER_TIMEOUT))
+        .set_pipeline_buffer_size(MAX_QUEUED)
 }
 
-impl ConnectionLike for Kind {
+impl ConnectionLike for Channel {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Server(server) => server.req_packed_command(command),

@@ -1,5 +1,5 @@
-//! The connection to Redis. It is made when it is first needed, and anew when it is of no use any more: broken, silent, or to
-//! a server that is no primary now. Whoever needs it meanwhile waits for the one attempt that is under way.
+//! The connection to Redis. It is made when it is first needed, and again when it is unusable: broken, silent, or to a server
+//! that is not a primary now. Every push that needs it meanwhile waits for the same attempt.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,16 +9,16 @@ use redis::RedisResult;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::connect::{Kind, connect};
+use super::connect::{Channel, connect};
 use crate::redis_url::RedisUrl;
 
 /// How long an attempt may take: a Sentinel that does not answer is waited for up to a second, and so is a server that it
 /// names.
-const ATTEMPT: Duration = Duration::from_secs(3);
-/// Between the beginnings of two attempts.
-const BETWEEN: Duration = Duration::from_millis(50);
-/// A cluster's connection finds a new primary by itself; it has this time before it is made anew.
-const CLUSTER: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time between the starts of two attempts.
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(50);
+/// A cluster's connection finds a new primary by itself; it is made again if it has not within this time.
+const CLUSTER_RECOVERY: Duration = Duration::from_secs(2);
 
 /// One worker's connection.
 pub(super) struct Link {
@@ -39,13 +39,13 @@ struct State {
 pub(super) struct Connection {
     /// When it was made; where that is kept tells it from the one before.
     made: Arc<Instant>,
-    kind: Kind,
+    channel: Channel,
 }
 
 impl Connection {
-    /// What commands go through.
-    pub(super) fn channel(&self) -> Kind {
-        self.kind.clone()
+    /// The channel for commands.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 }
 
@@ -92,22 +92,22 @@ impl Link {
         let (url, shared) = (Arc::clone(&self.url), Arc::clone(&self.state));
         tokio::spawn(async move {
             sleep_until(begin).await;
-            let made = timeout(ATTEMPT, connect(&url)).await;
+            let made = timeout(ATTEMPT_TIMEOUT, connect(&url)).await;
             let made = made.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-            let made = made.map(|kind| Connection { made: Arc::new(Instant::now()), kind });
+            let made = made.map(|channel| Connection { made: Arc::new(Instant::now()), channel });
             if let Ok(connection) = &made {
                 lock(&shared).current = Some(connection.clone());
             }
             tell.send_replace(Some(made));
         });
-        state.next = begin + BETWEEN;
+        state.next = begin + ATTEMPT_INTERVAL;
         state.attempt = Some(attempt.clone());
         attempt
     }
 
-    /// Forgets a connection that is of no use any more, if it is still the current one.
+    /// Forgets an unusable connection, if it is still the current one.
     pub(super) fn forget(&self, useless: &Connection) {
-        if matches!(useless.kind, Kind::Cluster(_)) && useless.made.elapsed() < CLUSTER {
+        if matches!(useless.channel, Channel::Cluster(_)) && useless.made.elapsed() < CLUSTER_RECOVERY {
             return;
         }
         let mut state = lock(&self.state);
