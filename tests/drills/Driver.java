@@ -1,12 +1,14 @@
+import java.io.*;
 import java.nio.file.*;
 import java.util.concurrent.*;
 
-/** Makes many pushes side by side with Push.java: the lines of a file in, a line for each conclusion out. */
+/** Makes many pushes side by side with Push.java: a line of input for each push, a line of output for each conclusion. */
 class Driver {
     public static void main(String[] arguments) throws Exception {
         var push = new Push();
-        var pool = Executors.newFixedThreadPool(Integer.parseInt(arguments[2]));
-        for (String line : Files.readAllLines(Path.of(arguments[1]))) {
+        var pool = Executors.newFixedThreadPool(Integer.parseInt(arguments[1]));
+        var input = new BufferedReader(new InputStreamReader(System.in));
+        for (String line = input.readLine(); line != null; line = input.readLine()) {
             String[] word = line.split("\t");
             String token = word[3].isEmpty() ? null : word[3];
             String key = word[4].isEmpty() ? null : word[4];

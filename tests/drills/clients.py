@@ -119,9 +119,9 @@ def make_pushes(pushes, clients, url, folder, source):
         mine = {push.case: push for push in pushes if push.client == client and not push.by_command_line}
         rows = [(url, push.case, folder / push.file, push.token, push.key, push.timeout, push.give_up)
                 for push in mine.values()]
-        (folder / client).write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
-        command = [*clients[client][1], source, folder / client, str(AT_ONCE)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=600, check=True)
+        done = subprocess.run(
+            [*clients[client][1], source, str(AT_ONCE)], input="".join("\t".join(map(str, row)) + "\n" for row in rows),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=600, check=True)
         for case, outcome, tries, code in (line.split("\t") for line in done.stdout.splitlines()):
             mine[case].conclusion = outcome, int(tries), code
 

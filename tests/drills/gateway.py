@@ -116,3 +116,7 @@ class Gateway:
             request.reset()
         else:
             request.send(200, json.dumps(MOVES[move][1]).encode(), missing=20 if "truncate" in move else 0)
+            self.answered(case, move)
+
+    def answered(self, case, move):
+        """Is called when an answer has been sent."""

@@ -55,8 +55,12 @@ class Process:
 
     def stop(self):
         if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.process.terminate()
+            self.process.wait(30)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class Redis(Process):
@@ -135,44 +139,48 @@ class Bridge(Process):
 
 
 class TlsGateway(Process):
-    """A gateway in a process of its own, mostly well; its record is a file, a line for each call."""
+    """A gateway in a process of its own, mostly well; its record is a file (see `Recording`)."""
 
-    def __init__(self, folder, seed, deadline):
-        command = [sys.executable, "-B", __file__, str(folder), str(seed), str(deadline)]
+    def __init__(self, folder, *options):
+        command = [sys.executable, "-B", __file__, folder, *map(str, options)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
 
+class Recording(Gateway):
+    """Takes some seconds for each call and executes most; the others go as the faulty gateway decides. It writes a line
+    for each call, `CASE MOVE`, and one for each answer that it has sent, `CASE answered SECONDS` of the monotonic clock.
+    """
 
-class MostlyWell(Gateway):
-    """Executes 97 of 100 calls after ten milliseconds, as TOP does; the others go as the faulty gateway decides."""
-
-    def __init__(self, seed, deadline, tls, file):
-        self.file = file
+    def __init__(self, seed, deadline, share, takes, tls, file):
+        self.share, self.takes, self.file = share, takes, file
         super().__init__(seed, deadline, tls)
 
     def choose(self, case, call):
-        is_well = random.Random(f"{self.seed} {case} {call} well").random() < 0.97
+        is_well = random.Random(f"{self.seed} {case} {call} well").random() < self.share
         move = "execute" if is_well else super().choose(case, call)
-        self.file.write(f"{case} {move}\n")
+        self.file.write(f"{case} {move}\n".encode())
         return move
 
     def answer(self, request):
-        time.sleep(0.01)
+        time.sleep(self.takes)
         super().answer(request)
 
+    def answered(self, case, move):
+        self.file.write(f"{case} answered {time.monotonic()}\n".encode())
 
-def main(folder, seed, deadline):
+
+def main(folder, seed, deadline, share, takes):
+    """The gateway's process: prints the port, and ends with SIGTERM."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(folder / "host.pem", folder / "host.key")
+    tls.load_cert_chain(f"{folder}/host.pem", f"{folder}/host.key")
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    with open(folder / "record.txt", "w") as record:
-        print(MostlyWell(seed, deadline, tls, record).port, flush=True)
+    # Without a buffer, each line is one write, which threads may do side by side.
+    with open(f"{folder}/record.txt", "wb", buffering=0) as record:
+        print(Recording(seed, int(deadline), float(share), float(takes), tls, record).port, flush=True)
         signal.sigwait([signal.SIGTERM])
+        os._exit(0)  # without waiting for threads that hang on purpose
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(*sys.argv[1:])

@@ -209,7 +209,7 @@ def main():
         folder = given.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         authority = certificate(folder)
-        gateway = stack.enter_context(TlsGateway(folder, given.seed, DEADLINE))
+        gateway = stack.enter_context(TlsGateway(folder, given.seed, DEADLINE, 0.97, 0.01))
         redis = stack.enter_context(Redis(folder))
         settings = {
             "SSL_CERT_FILE": str(authority), "TOP_GATEWAY_URL": f"https://localhost:{gateway.port}/router/rest",
