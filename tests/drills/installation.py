@@ -1,5 +1,6 @@
 """The parts of an installation as processes: bridges, Redis and a gateway, each with TLS, on free ports of 127.0.0.1."""
 
+import json
 import os
 import random
 import secrets
@@ -83,10 +84,13 @@ class Redis(Process):
 
 
 class Bridge(Process):
-    """A bridge on a port that it keeps when it is started again. A thread reads its log while `is_read` is set."""
+    """A bridge on a port that it keeps when it is started again. A thread reads its log while `is_read` is set, counts the
+    lines, and keeps those of `level`.
+    """
 
-    def __init__(self, binary, settings):
+    def __init__(self, binary, settings, level="ERROR"):
         self.port, self.lines, self.generation = free_port(), 0, 0
+        self.kept, self.level = [], f'"level":"{level}"'.encode()
         self.is_read, self.is_ready = threading.Event(), False
         self.is_read.set()
         self.command = [binary, "serve"]
@@ -101,8 +105,10 @@ class Bridge(Process):
         self.generation += 1
 
     def read(self, output):
-        while self.is_read.wait() and (chunk := os.read(output.fileno(), 1 << 16)):
-            self.lines += chunk.count(b"\n")
+        while self.is_read.wait() and (line := output.readline()):
+            self.lines += 1
+            if self.level in line:
+                self.kept.append(json.loads(line))
 
     def probe(self):
         """Asks whether it is ready, as a load balancer does."""
