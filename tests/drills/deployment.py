@@ -1,11 +1,14 @@
 """The namespaces of the drill of broken networks, and the programs in them."""
 
 import contextlib
+import functools
 import os
 import random
+import socket
 import ssl
 import subprocess
 import time
+import weakref
 from pathlib import Path
 
 from callers import Caller
@@ -19,6 +22,22 @@ PRIORITY = -10  # of all that follows, because other work on the machine is not 
 
 class RecordingGateway(Gateway):
     """Decides on each push that it gets, as the case says, on some of them slowly."""
+
+    def __init__(self, seed, address):
+        self.connections = weakref.WeakSet()
+        super().__init__(seed, SLOWNESS, address)
+
+    def answer(self, request):
+        self.connections.add(request.connection)
+        if random.random() < 0.3:  # so that new connections are needed all the time
+            request.send = functools.partial(request.send, Connection="close")
+        super().answer(request)
+
+    def hang_up(self):
+        """Closes idle connections."""
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def choose(self, case, call):
         chance = random.Random(f"{self.seed} {case}")
@@ -38,13 +57,15 @@ class Bridge:
         others = {name: text for name, text in os.environ.items() if not name.startswith(("TOP_", "BRIDGE_"))}
         self.process = subprocess.Popen(namespace.command(binary, "serve"), env=others | environment | {
             "TOP_APP_KEY": "12345678", "TOP_APP_SECRET": "helloworld", "TOP_ALLOW_PLAINTEXT": "true",
-            "BRIDGE_BIND": f"127.0.0.1:{port}", "BRIDGE_IDEMPOTENCY": "redis", "BRIDGE_LOG": "error"}, stdout=subprocess.DEVNULL)
+            "BRIDGE_BIND": f"127.0.0.1:{port}", "BRIDGE_IDEMPOTENCY": "redis", "BRIDGE_LOG": "error",
+        }, stdout=subprocess.DEVNULL)
+        self.files = Path(f"/proc/{self.process.pid}")
 
     def usage(self):
         """The memory that it uses, in MiB, and the number of its descriptors."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        status = (self.files / "status").read_text()
         resident, = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-        return resident / 1024, len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return resident / 1024, len(os.listdir(self.files / "fd"))
 
     def close(self):
         self.process.terminate()
@@ -69,7 +90,7 @@ class Deployment:
         host, store_host = self.to_gateway.addresses[1], self.to_redis.addresses[1]
         tls = make_certificate(folder, host)
         with there.entered():
-            self.gateway = RecordingGateway(seed, SLOWNESS, host)
+            self.gateway = RecordingGateway(seed, host)
             tls_port = serve(self.gateway.answer, host, tls)
             self.proxy = TunnelProxy(host)
         redis = store.command("redis-server", "--bind", store_host, "--save", "", "--protected-mode", "no")
@@ -87,6 +108,13 @@ class Deployment:
             while Caller(bridge.port).probe()[0] != 200:
                 assert bridge.process.poll() is None, f"a bridge ended with {bridge.process.returncode}"
                 time.sleep(0.1)
+
+
+def stalled():
+    """The seconds that anything on this machine has waited for a processor, as far as the kernel tells."""
+    with contextlib.suppress(FileNotFoundError):
+        return int(Path("/proc/pressure/cpu").read_text().split("total=")[1].split()[0]) / 1e6
+    return 0
 
 
 def make_certificate(folder, address):

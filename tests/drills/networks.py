@@ -8,8 +8,8 @@ executed never.
 Usage: networks.py BRIDGE_BINARY [--pushes N] [--seed N] [--only TEXT]
 
 `--pushes` is for each scenario. The seed decides what is pushed, what the gateway does and what a link does to which
-packet; timing decides which packets there are. Needs root on Linux, ip, setpriv, sysctl, redis-server and openssl. Exits
-with 1 after a contradiction, and with 2 where namespaces cannot be made.
+packet; timing decides which packets there are. Times are not judged while the machine is too busy. Needs root on Linux,
+ip, setpriv, redis-server and openssl. Exits with 1 after a contradiction, and with 2 where namespaces cannot be made.
 """
 
 import argparse
@@ -25,20 +25,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callers import OUTCOMES, Caller, Push, repeated
+from deployment import Deployment, stalled
 from links import Faults, NotPossible
-from deployment import Deployment
 
 DEADLINE = 2
-# So much later an answer may come on a busy machine. `/livez` may take so long at most, and in all but a few cases.
-LATE, SLOWEST_PROBE, SLOW_PROBE = 0.5, 1, 0.1
+# What an answer may take beyond the deadline, and `/livez` at all, apart from the time that the machine is too busy.
+LATE, SLOW_PROBE = 0.2, 0.1
 RATE, AT_ONCE = 70, 64  # pushes a second, and at once
 PERIOD, LENGTH = 5, 3  # a silence of 3 s every 5 s
+SHORTEST = 3.2  # seconds of pushes that meet a silence, a cut or a restart
 # What a bridge may keep after all scenarios: MiB, and descriptors (a connection to Redis for each worker).
 MEMORY, DESCRIPTORS = 16, 4
-SETTLED = 25  # seconds until all idle connections are closed
+QUIET = 3  # seconds in which a kernel sends again what was given up during a silence
+SETTLED = 10  # seconds until the bridges have closed what the gateway has closed
+MAX_DETAILS = 50
 MANY = 300  # pushes that surely show what is expected
-HEAD = ("scenario           tries packets dropped doubled delayed overtaken accepted rejected not_exec unknown twice wrong  "
-        "p50    p99    max, ms: /livez p99, max    MiB  fds")
+HEAD = ("scenario           tries packets dropped doubled delayed overtaken accepted rejected not_exec unknown twice wrong"
+        "    p50    p99    max /livez p99, max; busy, s   MiB  fds")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ SCENARIOS = [
     Scenario("clean"),
     Scenario("loss 1 %", Faults(loss=0.01)),
     Scenario("loss 5 %", Faults(loss=0.05)),
-    Scenario("loss 10 %", LOSS, shown_by=(NOT_DONE,)),
+    Scenario("loss 10 %", LOSS),
     Scenario("loss 30 %", Faults(loss=0.3), shown_by=(NOT_DONE, IN_DOUBT)),
     Scenario("delay 50 ms ± 40", Faults(delay=0.05, jitter=0.04)),
     Scenario("duplicates 10 %", Faults(duplication=0.1)),
@@ -74,9 +77,9 @@ SCENARIOS = [
     Scenario("silence", SILENCE, shown_by=(NOT_DONE, IN_DOUBT)),
     Scenario("silence, one way", Faults(period=PERIOD, silence=LENGTH, one_way=True), shown_by=(NOT_DONE, IN_DOUBT)),
     Scenario("cut", repeats="cut", shown_by=(NOT_DONE, IN_DOUBT)),
-    Scenario("Redis: loss 10 %", redis=LOSS, shown_by=(NOT_DONE, IN_DOUBT)),
+    Scenario("Redis: loss 10 %", redis=LOSS, shown_by=(IN_DOUBT,)),
     Scenario("Redis: silence", redis=SILENCE, shown_by=(NOT_DONE, IN_DOUBT)),
-    Scenario("proxy: loss 10 %", LOSS, by_proxy=True, shown_by=(NOT_DONE, IN_DOUBT)),
+    Scenario("proxy: loss 10 %", LOSS, by_proxy=True),
     Scenario("proxy: restarts", repeats="restart", by_proxy=True, shown_by=(NOT_DONE, IN_DOUBT)),
 ]
 
@@ -90,6 +93,7 @@ class Result:
     packets: collections.Counter
     probes: list
     usage: tuple
+    stalled: float
     wrong: list
 
 
@@ -104,7 +108,7 @@ def make_pushes(scenario, count, seed):
 def run(deployment, scenario, count, seed):
     """Makes the pushes of a scenario while its faults last."""
     bridge, pushes = deployment.by_proxy if scenario.by_proxy else deployment.direct, make_pushes(scenario, count, seed)
-    caller, interval = Caller(bridge.port), max(1 / RATE, PERIOD / count if scenario.has_rhythm() else 0)
+    caller, interval = Caller(bridge.port), max(1 / RATE, SHORTEST / count if scenario.has_rhythm() else 0)
     action = {"": lambda: None, "cut": lambda: deployment.to_gateway.cut(LENGTH),
               "restart": lambda: deployment.proxy.restart(0.3)}[scenario.repeats]
 
@@ -119,7 +123,7 @@ def run(deployment, scenario, count, seed):
     links = {deployment.to_gateway: scenario.gateway, deployment.to_redis: scenario.redis}
     for link, faults in links.items():
         link.set(faults)
-    begun = time.monotonic()
+    begun, stalled_before = time.monotonic(), stalled()
     with repeated(action, 1) as actions, repeated(caller.probe, 0.05) as probes, ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(push, range(count)))
     counts = {link: link.set(Faults()) for link in links}
@@ -127,20 +131,22 @@ def run(deployment, scenario, count, seed):
     if scenario.repeats and not actions:
         wrong.append(f"no {scenario.repeats}")
     packets = counts[deployment.to_redis if scenario.tries_twice() else deployment.to_gateway]
-    return Result(scenario, pushes, packets, probes, bridge.usage(), wrong)
+    return Result(scenario, pushes, packets, probes, bridge.usage(), stalled() - stalled_before, wrong)
 
 
 def judge(result, gateway):
     """Returns what in a result contradicts the gateway's record, or was not shown."""
     wrong = [f"{what}: {push.case}, {push.answers}, {gateway.calls[push.case]} calls" for push in result.pushes
-             if (what := push.judge(gateway.calls[push.case], gateway.executed[push.case], DEADLINE + LATE))]
+             if (what := push.judge(gateway.calls[push.case], gateway.executed[push.case],
+                                    DEADLINE + LATE + result.stalled))]
     outcomes = {answer.outcome for push in result.pushes for answer in push.answers}
     if len(result.pushes) >= MANY:
         wrong += [f"no push was {outcome}" for outcome in ("accepted", "rejected", *result.scenario.shown_by)
                   if outcome not in outcomes]
     failed, times = [status for status, _ in result.probes if status != 200], [seconds for _, seconds in result.probes]
-    if failed or quantile(times, 0.95) > SLOW_PROBE or max(times) > SLOWEST_PROBE:
-        wrong.append(f"/livez answered {failed}, took {times}")
+    slow = [seconds for seconds in times if seconds > SLOW_PROBE + result.stalled]
+    if failed or slow:
+        wrong.append(f"/livez answered {failed}, took {slow} s")
     return wrong + result.wrong
 
 
@@ -159,7 +165,7 @@ def print_row(result, gateway, wrong):
           *(f"{outcomes[outcome]:8}" for outcome in OUTCOMES), f"{twice:5} {wrong:5}",
           *(f"{quantile(times, share) * 1000:6.0f}" for times, share in (
               (tries, 0.5), (tries, 0.99), (tries, 1), (probes, 0.99), (probes, 1))),
-          f"{result.usage[0]:5.0f} {result.usage[1]:4}")
+          f"{result.stalled:7.1f} {result.usage[0]:6.0f} {result.usage[1]:4}")
 
 
 def main():
@@ -184,6 +190,8 @@ def main():
             if given.only in scenario.name:
                 print(scenario.name, end=", ", file=sys.stderr, flush=True)
                 results.append(run(deployment, scenario, given.pushes, given.seed))
+        time.sleep(QUIET)
+        deployment.gateway.hang_up()
         failures = settle(bridges)
     gateway = deployment.gateway
     print(HEAD)
@@ -191,16 +199,18 @@ def main():
         wrong = judge(result, gateway)
         print_row(result, gateway, len(wrong))
         failures += [f"{result.scenario.name}: {what}" for what in wrong]
-    for failure in failures:
+    for failure in failures[:MAX_DETAILS]:
         print("FAILED:", failure)
-    tries = sum(len(push.answers) for result in results for push in result.pushes)
-    print(f"{tries} pushes, seed {given.seed}: {len(failures)} failures; proxy: {deployment.proxy.made} tunnels, "
+    answers = [answer for result in results for push in result.pushes for answer in push.answers]
+    codes = collections.Counter(answer.code for answer in answers if answer.code)
+    print("problems:", ", ".join(f"{code} {count}" for code, count in codes.most_common()))
+    print(f"{len(answers)} tries, seed {given.seed}: {len(failures)} failures; proxy: {deployment.proxy.made} tunnels, "
           f"{deployment.proxy.broken} of them reset; {time.monotonic() - start:.0f} s")
     return 1 if failures else 0
 
 
 def settle(bridges):
-    """Waits until idle connections are closed, and returns what the bridges keep."""
+    """Waits until connections are closed, and returns what the bridges keep."""
     end = time.monotonic() + SETTLED
     while True:
         usages = [(before, bridge.usage()) for bridge, before in bridges.items()]
