@@ -24,12 +24,12 @@ class RecordingGateway(Gateway):
     """Decides on each push that it gets, as the case says, on some of them slowly."""
 
     def __init__(self, seed, address):
-        self.connections = weakref.WeakSet()
+        self.connections, self.chance = weakref.WeakSet(), random.Random(seed)
         super().__init__(seed, SLOWNESS, address)
 
     def answer(self, request):
         self.connections.add(request.connection)
-        if random.random() < 0.3:  # so that new connections are needed all the time
+        if self.chance.random() < 0.3:  # so that new connections are needed all the time
             request.send = functools.partial(request.send, Connection="close")
         super().answer(request)
 
