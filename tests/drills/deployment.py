@@ -67,6 +67,10 @@ class Bridge:
         resident, = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
         return resident / 1024, len(os.listdir(self.files / "fd"))
 
+    def waited(self):
+        """The seconds that one of its threads has waited for a processor."""
+        return max(int(file.read_text().split()[1]) for file in self.files.glob("task/*/schedstat")) / 1e9
+
     def close(self):
         self.process.terminate()
         assert self.process.wait(30) == 0, f"a bridge ended with {self.process.returncode}"
@@ -108,13 +112,6 @@ class Deployment:
             while Caller(bridge.port).probe()[0] != 200:
                 assert bridge.process.poll() is None, f"a bridge ended with {bridge.process.returncode}"
                 time.sleep(0.1)
-
-
-def stalled():
-    """The seconds that anything on this machine has waited for a processor, as far as the kernel tells."""
-    with contextlib.suppress(FileNotFoundError):
-        return int(Path("/proc/pressure/cpu").read_text().split("total=")[1].split()[0]) / 1e6
-    return 0
 
 
 def make_certificate(folder, address):
