@@ -41,8 +41,8 @@ QUIET = 3  # seconds in which a kernel sends again what was given up during a si
 SETTLED = 10  # seconds until the bridges have closed what the gateway has closed
 MAX_DETAILS = 50
 MANY = 300  # pushes that surely show what is expected
-HEAD = ("scenario           tries packets dropped doubled delayed overtaken accepted rejected not_exec unknown twice wrong"
-        "    p50    p99    max /livez p99, max  wait, s   MiB  fds")
+HEAD = ("scenario           tries packets dropped doubled delayed overtaken accepted rejected not_exec unknown twice "
+        "wrong    p50    p99    max /livez p99, max  wait, s   MiB  fds")
 
 
 @dataclass(frozen=True)
