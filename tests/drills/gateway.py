@@ -16,7 +16,7 @@ class Handler(BaseHTTPRequestHandler):
     """A request whose answer can be cut short or never come."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes
+    disable_nagle_algorithm = True  # head and body are two packets
 
     def read(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -39,14 +39,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def serve(answer, tls=None):
-    """Starts a server that calls `answer` with each request, and returns its port. `tls` is an `ssl.SSLContext`."""
+def serve(answer, address="127.0.0.1", tls=None):
+    """Starts a server that calls `answer` with each request, and returns its port. `tls` is its context, if any."""
     handler = type("OwnHandler", (Handler,), dict.fromkeys(["do_GET", "do_POST"], lambda request: answer(request)))
-    server = type("Server", (ThreadingHTTPServer,), {"request_queue_size": 1024})(("127.0.0.1", 0), handler)
-    server.handle_error = lambda *_: None  # the other side has gone
+    server = type("Server", (ThreadingHTTPServer,), {"request_queue_size": 1024})((address, 0), handler)
     if tls:
-        # The handshake is left to the connection's own thread.
+        # Each connection's own thread makes the handshake, when it first reads.
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.handle_error = lambda *_: None  # the other side has gone
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_port
 
@@ -80,11 +80,11 @@ MOODS = {"any": 60, "never connected": 12, "executed in silence, then never conn
 class Gateway:
     """Chooses by seed, case and number of the call, and records which calls executed or refused the push of a case."""
 
-    def __init__(self, seed, deadline, tls=None):
+    def __init__(self, seed, deadline, address="127.0.0.1", tls=None):
         self.seed, self.deadline, self.lock = seed, deadline, threading.Lock()
         self.calls, self.moves = collections.Counter(), collections.Counter()
         self.executed, self.refused = collections.defaultdict(list), collections.defaultdict(list)
-        self.port = serve(self.answer, tls)
+        self.port = serve(self.answer, address, tls)
 
     def choose(self, case, call):
         mood, = random.Random(f"{self.seed} {case}").choices(list(MOODS), MOODS.values())

@@ -160,7 +160,7 @@ class Recording(Gateway):
 
     def __init__(self, seed, deadline, share, takes, tls, file):
         self.share, self.takes, self.file = share, takes, file
-        super().__init__(seed, deadline, tls)
+        super().__init__(seed, deadline, tls=tls)
 
     def choose(self, case, call):
         is_well = random.Random(f"{self.seed} {case} {call} well").random() < self.share
