@@ -1,4 +1,4 @@
-//! The guides: their length, the same structure in both languages, and valid links.
+//! The guides: their length, the same structure in both languages, valid links, and the tests that they name.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,14 @@ use super::support::markdown::{Page, Row};
 const README_MAX: usize = 12_288;
 /// The end of the path of a page in Chinese. The path of the English page is otherwise the same.
 const CHINESE: &str = ".zh-CN.md";
+
+/// The threat model in each language.
+const fn threat_model(language: Language) -> &'static str {
+    match language {
+        Language::English => "deploy/security.md",
+        Language::Chinese => "deploy/security.zh-CN.md",
+    }
+}
 
 /// Every Markdown file of the repository.
 fn pages() -> Vec<Page> {
@@ -95,7 +103,7 @@ fn both_languages_of_a_guide_have_the_same_structure() {
         }
         compared.insert(path);
     }
-    for guide in [callers_guide(Language::Chinese), operators_guide(Language::Chinese)] {
+    for guide in [callers_guide, operators_guide, threat_model].map(|guide| guide(Language::Chinese)) {
         assert!(compared.contains(guide), "{guide} is compared: {compared:?}");
     }
 }
@@ -113,16 +121,45 @@ fn every_variable_in_a_guide_exists() {
 }
 
 #[test]
-fn the_tests_named_in_the_guides_exist() {
+fn every_threat_names_tests_that_exist() {
     let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
-    for path in Language::iter().map(operators_guide) {
-        let risks = Page::read(path).table("API1 Broken Object Level Authorization");
-        assert_eq!(risks.len(), 10, "{path}");
-        for risk in risks {
-            for name in risk[2].split(", ").map(|name| name.trim_matches('`')) {
-                assert!(sources.contains(&format!("fn {name}(")), "{path}: {name} of {}", risk[0]);
+    for path in Language::iter().map(threat_model) {
+        let threats = Page::read(path).table("C1");
+        assert!(threats.len() > 25, "{path}");
+        for threat in threats {
+            let [id, .., shown_by, remains] = &threat[..] else { panic!("{path}: {threat:?}") };
+            assert!(shown_by != "–" || remains != "–", "{path}: {id} is neither shown nor left open");
+            for name in shown_by.split(", ").filter(|name| *name != "–") {
+                let name = name.trim_matches('`');
+                let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+                let exists = if name.starts_with(".ci/") {
+                    script.exists()
+                } else {
+                    sources.contains(&format!("fn {name}("))
+                };
+                assert!(exists, "{path}: {name} of {id}");
             }
         }
+    }
+}
+
+#[test]
+fn owasps_lists_lead_to_every_threat() {
+    let id = Regex::new(r"\b[CBPLRTKU][1-9]\b").unwrap();
+    for path in Language::iter().map(threat_model) {
+        let page = Page::read(path);
+        let known: BTreeSet<String> = page.table("C1").into_iter().map(|row| row[0].clone()).collect();
+        let mut named = BTreeSet::new();
+        for (first, rows) in
+            [("API1 Broken Object Level Authorization", 10), ("V1 Encoding and Sanitization", 17)]
+        {
+            let table = page.table(first);
+            assert_eq!(table.len(), rows, "{path}: {first}");
+            named.extend(
+                table.iter().flat_map(|row| id.find_iter(&row[1]).map(|found| found.as_str().to_owned())),
+            );
+        }
+        assert_eq!(named, known, "{path}");
     }
 }
 

@@ -263,21 +263,6 @@ fn a_request_with_expect_gets_100_continue() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order() {
-    let app = app();
-    let mut socket = connect(app.address);
-    let get = |path: &str| {
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {}\r\n\r\n", path.trim_matches('/'))
-    };
-    socket.write_all((get("/livez") + &get("/nothing") + &get("/readyz")).as_bytes()).unwrap();
-    let mut reader = BufReader::new(socket);
-    for id in ["livez", "nothing", "readyz"] {
-        let reply = Reply::of(read_message(&mut reader, true).unwrap().unwrap());
-        assert_eq!(reply.header("x-request-id"), Some(id));
-    }
-}
-
-#[test]
 fn idle_connections_and_partial_heads_do_not_block_the_bridge() {
     let app = app();
     let mut idle = connect(app.address);

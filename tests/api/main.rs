@@ -16,6 +16,7 @@ mod support;
 
 mod answers;
 mod bans;
+mod browsers;
 mod clocks;
 mod codes;
 mod compatibility;
@@ -26,6 +27,7 @@ mod documents;
 mod doubts;
 mod failover;
 mod foreign;
+mod framing;
 mod guides;
 mod heads;
 mod http;
