@@ -81,7 +81,7 @@ pub async fn middleware(
 
 /// True if every host in a request is this machine. A browser that was led here by a foreign name sends that name in
 /// `Host` (DNS rebinding).
-fn is_loopback(head: &RequestHead) -> bool {
+pub(crate) fn is_loopback(head: &RequestHead) -> bool {
     let named = head.headers().get_all(HOST).map(|host| host.to_str().unwrap_or_default());
     let mut hosts = named.chain(head.uri.authority().map(Authority::as_str));
     hosts.all(|host| {
