@@ -13,7 +13,7 @@ mod delivery_problem;
 pub mod docs;
 pub mod health;
 pub mod json;
-mod mediation_path;
+pub(crate) mod mediation_path;
 pub mod middleware;
 pub mod openapi;
 pub mod paths;

@@ -43,6 +43,9 @@
 pub mod api;
 pub mod cli;
 pub mod delivery;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gmt8;
 pub mod invisible;
 pub mod json;

@@ -10,7 +10,7 @@
 
 mod answer;
 mod checks;
-mod gateway;
+pub(crate) mod gateway;
 mod memory;
 mod parameters;
 mod push;

@@ -7,7 +7,7 @@ use crate::mediation::{CaseId, Rule, Violation};
 
 /// The second segment of the path as it was sent, percent-decoded once. The framework's own path parameters are already
 /// decoded, by rules that differ between characters.
-pub(super) fn case_id(path: &str) -> Result<CaseId, Vec<FieldError>> {
+pub(crate) fn case_id(path: &str) -> Result<CaseId, Vec<FieldError>> {
     let errors = |violations: Vec<Violation>| {
         violations.iter().map(|violation| FieldError::in_parameter(CASE_ID, violation)).collect()
     };

@@ -3,7 +3,7 @@
 //! In reading order: this file is the handler. [`request`] and `members` read and check the request, [`response`] turns
 //! the outcome into the answer, and [`record`] writes log line and metrics.
 
-mod members;
+pub(crate) mod members;
 pub mod record;
 pub mod request;
 pub mod response;

@@ -56,7 +56,7 @@ pub fn req(case_id: &CaseId, result: &MediationResult) -> String {
 }
 
 /// The two booleans decide. `state_code` only shows whether the back end itself failed.
-pub(super) fn answered(envelope: &Envelope) -> Attempt {
+pub(crate) fn answered(envelope: &Envelope) -> Attempt {
     let upstream = UpstreamDetails {
         sub_msg: envelope.text("extra_err_msg").map(str::to_owned),
         state_code: envelope.identifier("state_code"),

@@ -38,16 +38,24 @@ pub struct Attempt {
 impl Request<'_> {
     /// Calls TOP once. It always returns, at the latest at the deadline.
     pub(super) async fn attempt(&self, client: &Client, timestamp: Gmt8) -> Attempt {
-        match client.call(self.method, self.parameters, timestamp, self.deadline).await {
-            Ok(envelope) => (self.read)(&envelope),
-            Err(CallError::Refused(refusal)) => Attempt {
+        let called = client.call(self.method, self.parameters, timestamp, self.deadline).await;
+        Attempt::of_call(called, self.read)
+    }
+}
+
+impl Attempt {
+    /// The result of a call whose answer is read by `read`.
+    pub(crate) fn of_call(called: Result<Envelope, CallError>, read: fn(&Envelope) -> Self) -> Self {
+        match called {
+            Ok(envelope) => read(&envelope),
+            Err(CallError::Refused(refusal)) => Self {
                 outcome: Err(refusal.failure),
                 upstream: refusal.details,
                 from_top: true,
                 date: refusal.date,
                 error: None,
             },
-            Err(error) => Attempt {
+            Err(error) => Self {
                 outcome: Err(error.failure()),
                 upstream: error.details(),
                 from_top: false,

@@ -18,7 +18,7 @@ use crate::top::time_get::TIME_GET;
 
 /// The gateway, shared by all connections.
 #[derive(Debug)]
-pub(super) struct Gateway {
+pub(crate) struct Gateway {
     config: Config,
     memory: Memory,
 }
@@ -50,12 +50,12 @@ impl Simulated {
 
 impl Gateway {
     /// A gateway with an empty memory.
-    pub(super) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self { config, memory: Memory::default() }
     }
 
     /// Answers a request, or returns a fault to commit on its connection.
-    pub(super) async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Fault> {
+    pub(crate) async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Fault> {
         let path = request.uri().path();
         if path == "/router/rest" {
             return self.call(request).await;

@@ -120,7 +120,7 @@ impl Page {
 /// A fault that replaces the HTTP response.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("{end:?} after {} bytes", sent.len())]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// The bytes that are written first.
     pub(super) sent: &'static [u8],
     /// The end of the connection.

@@ -24,14 +24,14 @@ use repair::repair;
 
 /// An HTTP answer that is complete and not a redirect.
 #[derive(Debug)]
-pub(super) struct HttpAnswer {
+pub(crate) struct HttpAnswer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
 /// Parses the answer to a call of `method`.
-pub(super) fn read(method: Method, answer: &HttpAnswer, secrets: &Secrets) -> Result<Envelope, CallError> {
+pub(crate) fn read(method: Method, answer: &HttpAnswer, secrets: &Secrets) -> Result<Envelope, CallError> {
     let Some(roots) = object(&answer.body) else {
         return Err(foreign(method, answer));
     };

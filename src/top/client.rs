@@ -124,7 +124,7 @@ fn headers() -> HeaderMap {
 }
 
 /// Reads the whole answer. The outer error is about the connection, the inner one about the answer.
-async fn read_whole(mut answer: Response) -> reqwest::Result<Result<HttpAnswer, CallError>> {
+pub(crate) async fn read_whole(mut answer: Response) -> reqwest::Result<Result<HttpAnswer, CallError>> {
     let status = answer.status().as_u16();
     if answer.status().is_redirection() {
         return Ok(Err(CallError::Redirected(status)));

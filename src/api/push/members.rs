@@ -27,7 +27,7 @@ pub(super) fn example() -> Value {
 }
 
 /// The members of a body. The outer error is `malformed_json`; the inner one means that the body is not an object.
-pub(super) fn members(body: &[u8]) -> Result<Result<Members<Value>, Vec<FieldError>>, Problem> {
+pub(crate) fn members(body: &[u8]) -> Result<Result<Members<Value>, Vec<FieldError>>, Problem> {
     let malformed = |detail: String| Problem::new(Code::MalformedJson, detail);
     if body.trim_ascii().is_empty() {
         return Err(malformed("The body is empty; a push is a JSON object.".to_owned()));
@@ -80,7 +80,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// Checks all members, even after a violation.
-pub(super) fn mediation_result(members: Members<Value>) -> Result<MediationResult, Vec<FieldError>> {
+pub(crate) fn mediation_result(members: Members<Value>) -> Result<MediationResult, Vec<FieldError>> {
     let mut draft = Draft::default();
     for (name, value) in members.0 {
         draft.add(&name, value);

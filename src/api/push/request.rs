@@ -52,7 +52,7 @@ pub(super) async fn parse_request(
 }
 
 /// Checks how the body is declared: `application/json`, alone or with `charset=utf-8`.
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let refuse = |detail: &'static str| Err(Problem::new(Code::UnsupportedMediaType, detail));
     if headers.contains_key(CONTENT_ENCODING) {
         return refuse("Content-Encoding is not supported; send the body as it is, without that header.");
@@ -126,7 +126,10 @@ async fn read(headers: &HeaderMap, mut payload: Payload, max: usize) -> Result<B
 }
 
 /// Parses the key of the request. `available` is false if this bridge stores no keys.
-fn idempotency_key(headers: &HeaderMap, available: bool) -> Result<Option<IdempotencyKey>, Violation> {
+pub(crate) fn idempotency_key(
+    headers: &HeaderMap,
+    available: bool,
+) -> Result<Option<IdempotencyKey>, Violation> {
     const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
     let mut values = headers.get_all(HEADER);
     match (values.next(), values.next()) {

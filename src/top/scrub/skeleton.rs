@@ -1,5 +1,5 @@
 //! The skeleton of a text: invisible characters are removed, letters are in lower case, and the escapes of URLs, JSON
-//! and HTML are decoded. Each character keeps its range in the original.
+//! and HTML are decoded, level by level. Each character keeps its range in the original.
 
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use crate::invisible::is_invisible;
 pub(super) const MAX_ENCODINGS: usize = 4;
 
 /// The skeleton of a text.
+#[derive(Default)]
 pub(super) struct Skeleton {
     pub(super) text: String,
     /// The position of each character in `text` and its range in the original.
@@ -22,28 +23,33 @@ type Located = (char, Range<usize>);
 type Decoded = (Vec<Located>, usize);
 
 impl Skeleton {
-    /// The skeleton of the visible characters.
-    pub(super) fn without_spaces(text: &str) -> Self {
-        Self::with(text, |character| !is_invisible(character) && !character.is_control())
+    /// The skeletons of the visible characters.
+    pub(super) fn without_spaces(text: &str) -> Vec<Self> {
+        Self::levels(text, |character| !is_invisible(character) && !character.is_control())
     }
 
-    /// The skeleton of the visible characters and the spaces between words.
-    pub(super) fn with_spaces(text: &str) -> Self {
+    /// The skeletons of the visible characters and the spaces between words.
+    pub(super) fn with_spaces(text: &str) -> Vec<Self> {
         let parts = |character: char| character.is_whitespace() || character.is_control();
-        Self::with(text, move |character| parts(character) || !is_invisible(character))
+        Self::levels(text, move |character| parts(character) || !is_invisible(character))
     }
 
-    fn with(text: &str, keep: impl Fn(char) -> bool) -> Self {
+    /// A skeleton for each level of encoding, from the text itself to the one without escapes. All of them count,
+    /// because an escape may end in the first characters of a quotation, as in `%26100e23`.
+    fn levels(text: &str, keep: impl Fn(char) -> bool) -> Vec<Self> {
         let located = |(at, c): (usize, char)| (c, at..at + c.len_utf8());
         let mut characters: Vec<Located> = text.char_indices().map(located).collect();
-        for _ in 0..MAX_ENCODINGS {
-            if !decode(&mut characters) {
-                break;
-            }
+        let mut levels = vec![Self::new(&characters, &keep)];
+        while levels.len() <= MAX_ENCODINGS && decode(&mut characters) {
+            levels.push(Self::new(&characters, &keep));
         }
-        let mut skeleton = Self { text: String::with_capacity(text.len()), characters: Vec::new() };
-        for (character, range) in characters.into_iter().filter(|(character, _)| keep(*character)) {
-            skeleton.characters.push((skeleton.text.len(), range));
+        levels
+    }
+
+    fn new(characters: &[Located], keep: impl Fn(char) -> bool) -> Self {
+        let mut skeleton = Self { text: String::with_capacity(characters.len()), characters: Vec::new() };
+        for (character, range) in characters.iter().filter(|(character, _)| keep(*character)) {
+            skeleton.characters.push((skeleton.text.len(), range.clone()));
             skeleton.text.extend(character.to_lowercase().next());
         }
         skeleton
@@ -177,18 +183,19 @@ mod tests {
             ("%zz %e4%bd \\u12 \\q \\ud83d & &x; &#; \\", "%zz\u{fffd}\\u12\\q\\ud83d&&x;&#;\\"),
         ];
         for (text, expected) in table {
-            assert_eq!(Skeleton::without_spaces(text).text, expected, "{text}");
+            let levels = Skeleton::without_spaces(text);
+            assert_eq!(levels.last().map(|skeleton| skeleton.text.as_str()), Some(expected), "{text}");
         }
     }
 
     #[test]
     fn a_range_maps_to_the_original() {
         let text = "x %31%2532 y";
-        let skeleton = Skeleton::with_spaces(text);
+        let skeleton = Skeleton::with_spaces(text).pop().unwrap();
         let at = skeleton.text.find("12").unwrap();
         assert_eq!(&text[skeleton.original(&(at..at + 2)).unwrap()], "%31%2532");
-        let passages: Vec<&str> =
-            Skeleton::without_spaces(text).passages(2).map(|(_, range)| &text[range]).collect();
+        let skeleton = Skeleton::without_spaces(text).pop().unwrap();
+        let passages: Vec<&str> = skeleton.passages(2).map(|(_, range)| &text[range]).collect();
         assert_eq!(passages, ["x %31", "%31%2532", "%2532 y"]);
     }
 }
