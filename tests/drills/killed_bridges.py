@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from clients import BODIES, LONG, OUTCOMES, TOKEN
-from installation import Bridge, Redis, TlsGateway, certificate
+from processes import Bridge, Redis, TlsGateway, certificate
 
 DEADLINE, AT_ONCE = 2, 400
 GIVE_UP = [0, 4, 30, 30]  # seconds, by the number of the push

@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from installation import Bridge, Redis, TlsGateway, certificate
+from processes import Bridge, Redis, TlsGateway, certificate
 
 BODY = '{"result":"success","work_number":"123123","completed_time":"2025-11-16T16:00:00Z","mediator_name":"张三",' \
        '"mediator_phone":"13812345678","content":"沟通内容"}'.encode()

@@ -1,4 +1,4 @@
-"""The parts of an installation as processes: bridges, Redis and a gateway, each with TLS, on free ports of 127.0.0.1."""
+"""Bridges, Redis and a gateway as processes, each with TLS, on free ports of 127.0.0.1."""
 
 import json
 import os
