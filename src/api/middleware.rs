@@ -86,9 +86,13 @@ pub(crate) fn is_loopback(head: &RequestHead) -> bool {
     let mut hosts = named.chain(head.uri.authority().map(Authority::as_str));
     hosts.all(|host| {
         let Ok(authority) = host.parse::<Authority>() else { return false };
+        // The library looks neither at what stands between a bracket and the port, nor at the digits of the port.
+        let Some(behind) = host.strip_prefix(authority.host()) else { return false };
+        let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
         let name = authority.host().trim_start_matches('[').trim_end_matches([']', '.']);
-        name.eq_ignore_ascii_case("localhost")
-            || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        let is_local = name.eq_ignore_ascii_case("localhost")
+            || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        is_local && (behind.is_empty() || behind.strip_prefix(':').is_some_and(is_port))
     })
 }
 
@@ -179,7 +183,8 @@ impl ResponseError for Panicked {
 #[cfg(test)]
 mod tests {
     use actix_web::middleware::from_fn;
-    use actix_web::{App, test, web};
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, web};
     use serde_json::Value;
 
     use super::*;
@@ -188,14 +193,46 @@ mod tests {
         panic!("a test's panic")
     }
 
+    #[test]
+    fn only_names_of_this_machine_are_loopback() {
+        let check = |host: &str| {
+            let request = TestRequest::get().insert_header((HOST, host)).to_srv_request();
+            is_loopback(request.head())
+        };
+        for host in [
+            "127.0.0.1",
+            "127.1.2.3:8080",
+            "LocalHost:8080",
+            "localhost.",
+            "[::1]",
+            "[::1]:8080",
+            "[::ffff:127.0.0.1]:80",
+        ] {
+            assert!(check(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "0.0.0.0",
+            "10.0.0.1",
+            "[::1]4:80",
+            "[::1].example.com",
+            "user@localhost",
+            "localhost:8O80",
+            "localhost, localhost",
+        ] {
+            assert!(!check(host), "{host}");
+        }
+    }
+
     #[tokio::test]
     async fn a_panic_is_answered_with_a_problem() {
         let app = App::new().route("/panic/{it}", web::get().to(panicking)).wrap(from_fn(middleware));
-        let service = test::init_service(app).await;
-        let request =
-            test::TestRequest::get().uri("/panic/1").insert_header((X_REQUEST_ID, "mine")).to_request();
-        let error =
-            test::try_call_service(&service, request).await.expect_err("the panic comes out as an error");
+        let service = init_service(app).await;
+        let request = TestRequest::get().uri("/panic/1").insert_header((X_REQUEST_ID, "mine")).to_request();
+        let error = try_call_service(&service, request).await.expect_err("the panic comes out as an error");
         let response = error.error_response();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers().get(X_REQUEST_ID).unwrap(), "mine");
