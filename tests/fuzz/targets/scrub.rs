@@ -173,7 +173,9 @@ fn hex(digits: &str) -> Option<u32> {
 fn check_addresses(text: &str) {
     let shown = blank_addresses(text);
     assert!(shown.len() <= text.len(), "{shown:?} from {text:?}");
-    for run in shown.split(|c: char| !(c.is_ascii_digit() || c == '.')) {
+    let parts = |c: &char| c.is_whitespace() || c.is_control() || !is_invisible(*c);
+    let visible: String = shown.chars().filter(parts).collect();
+    for run in visible.split(|c: char| !(c.is_ascii_digit() || c == '.')) {
         let parts: Vec<Option<u8>> = run.split('.').map(|part| part.parse().ok()).collect();
         assert!(parts.len() != 4 || parts.contains(&None), "{shown:?} from {text:?}");
     }

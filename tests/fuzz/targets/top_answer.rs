@@ -78,7 +78,7 @@ fn is_proof(status: u16, message: &Message) -> bool {
         }),
         _ => {
             let has_end = ["Content-Length", "Transfer-Encoding"];
-            let names_root = ["error_response", "mediation_result_push_response"]
+            let names_root = ["error_response", "alibaba_jym_servicecenter_mediation_result_push_response"]
                 .iter()
                 .any(|root| String::from_utf8_lossy(message.body).contains(root));
             status == 429
