@@ -86,12 +86,13 @@ pub(crate) fn is_loopback(head: &RequestHead) -> bool {
     let mut hosts = named.chain(head.uri.authority().map(Authority::as_str));
     hosts.all(|host| {
         let Ok(authority) = host.parse::<Authority>() else { return false };
-        // The library ignores what stands between a bracket and the port.
-        let Some(port) = host.strip_prefix(authority.host()) else { return false };
+        // The library looks neither at what stands between a bracket and the port, nor at the digits of the port.
+        let Some(behind) = host.strip_prefix(authority.host()) else { return false };
+        let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
         let name = authority.host().trim_start_matches('[').trim_end_matches([']', '.']);
         let is_local = name.eq_ignore_ascii_case("localhost")
             || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-        is_local && (port.is_empty() || port.starts_with(':'))
+        is_local && (behind.is_empty() || behind.strip_prefix(':').is_some_and(is_port))
     })
 }
 
@@ -219,6 +220,7 @@ mod tests {
             "[::1]4:80",
             "[::1].example.com",
             "user@localhost",
+            "localhost:8O80",
             "localhost, localhost",
         ] {
             assert!(!check(host), "{host}");
