@@ -47,7 +47,9 @@ impl Skeleton {
     }
 
     fn new(characters: &[Located], keep: impl Fn(char) -> bool) -> Self {
-        let mut skeleton = Self { text: String::with_capacity(characters.len()), characters: Vec::new() };
+        let length = characters.len();
+        let mut skeleton =
+            Self { text: String::with_capacity(length), characters: Vec::with_capacity(length) };
         for (character, range) in characters.iter().filter(|(character, _)| keep(*character)) {
             skeleton.characters.push((skeleton.text.len(), range.clone()));
             skeleton.text.extend(character.to_lowercase().next());
