@@ -1,5 +1,6 @@
 """Load: as much as a target takes (wrk), or at a constant rate (pace, of the Go program)."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -50,20 +51,30 @@ def flood(bench, port, request, connections, seconds):
 
 
 def pace(bench, port, request, rate, seconds):
-    """Pushes at a constant rate over 16 connections; returns the latencies in µs."""
+    """Pushes at a constant rate over 16 connections; returns the latencies in µs. Exits if a push was not accepted."""
+    with pacing(bench, port, request, rate, seconds) as finish:
+        return finish()
+
+
+@contextlib.contextmanager
+def pacing(bench, port, request, rate, seconds, connections=16):
+    """The same load beside what the block does; yields a function that waits for the latencies."""
     head = [f"POST {request.path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(request.body)}"]
-    head += [f"{name}: {value}" for name, value in request.headers().items()]
+    head += [f"{name}: {value}" for name, value in request.headers("0" * 12 if request.keyed else None).items()]
     whole = ("\r\n".join(head) + "\r\n\r\n").encode() + request.body
     options = ["-address", f"127.0.0.1:{port}", "-request", body_file(bench, whole)]
-    options += ["-rate", str(rate), "-seconds", str(seconds), "-connections", "16"]
-    with tempfile.TemporaryFile("w+", dir=bench.scratch) as log:
-        with Process([bench.peers, "pace", *options], bench.other_cores, log=log) as process:
+    options += ["-rate", str(rate), "-seconds", str(seconds), "-connections", str(connections)]
+    with tempfile.TemporaryFile("w+", dir=bench.scratch) as log, \
+            Process([bench.peers, "pace", *options], bench.other_cores, log=log) as process:
+        def finish():
             process.popen.wait()
-        log.seek(0)
-        text = log.read()
-    if process.popen.returncode:
-        raise SystemExit(f"The load failed: {text[:500]}")
-    return json.loads(text)
+            log.seek(0)
+            text = log.read()
+            if process.popen.returncode:
+                raise SystemExit(f"The load failed: {text[:500]}")
+            return json.loads(text)
+
+        yield finish
 
 
 def stats(counters):

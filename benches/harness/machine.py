@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 
-PACKAGES = {"nginx": "nginx", "wrk": "wrk", "go": "golang-go", "openssl": "openssl"}
+PACKAGES = {"nginx": "nginx", "wrk": "wrk", "go": "golang-go", "openssl": "openssl", "haproxy": "haproxy",
+            "redis-server": "redis-server"}
 
 
 def find(tool):

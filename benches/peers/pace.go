@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -42,7 +43,7 @@ func runPace(arguments []string) error {
 		go func(turn int) {
 			first := begin.Add(time.Duration(turn) * time.Second / time.Duration(*rate))
 			every := time.Duration(*connections) * time.Second / time.Duration(*rate)
-			latencies, err := keepPace(*address, request, first, every, time.Duration(*seconds)*time.Second)
+			latencies, err := keepPace(*address, turn, append([]byte(nil), request...), first, every, time.Duration(*seconds)*time.Second)
 			outcomes <- outcome{latencies, err}
 		}(turn)
 	}
@@ -62,7 +63,7 @@ func runPace(arguments []string) error {
 }
 
 // keepPace sends the request at every due time over one connection. The first second is not counted.
-func keepPace(address string, request []byte, due time.Time, every, length time.Duration) ([]time.Duration, error) {
+func keepPace(address string, turn int, request []byte, due time.Time, every, length time.Duration) ([]time.Duration, error) {
 	const setTimerSlack = 29 // PR_SET_TIMERSLACK
 	runtime.LockOSThread()
 	syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, 1, 0)
@@ -74,7 +75,13 @@ func keepPace(address string, request []byte, due time.Time, every, length time.
 	reader := bufio.NewReader(connection)
 	counted := due.Add(time.Second)
 	var latencies []time.Duration
-	for ; due.Before(counted.Add(length)); due = due.Add(every) {
+	name := []byte("Idempotency-Key: ")
+	key := bytes.Index(request, name)
+	for number := 0; due.Before(counted.Add(length)); due = due.Add(every) {
+		if key >= 0 {
+			copy(request[key+len(name):], fmt.Sprintf("%04d%08d", turn, number))
+			number++
+		}
 		if wait := time.Until(due); wait > 0 {
 			pause := syscall.NsecToTimespec(wait.Nanoseconds())
 			syscall.Nanosleep(&pause, nil)
