@@ -129,6 +129,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sub_code_that_only_begins_like_a_code_is_another_one() {
+        for length in [128, 500, 5_000] {
+            let long = format!("isp.http-connection-refuse{}x", " ".repeat(length));
+            let refusal = refusal(&format!(r#""code":15,"sub_code":"{long}""#));
+            assert_eq!(refusal.failure, Failure::Unavailable, "{length}");
+            let shown = refusal.details.sub_code.unwrap();
+            assert_eq!((shown.chars().count(), shown.ends_with('…')), (128, true), "{length}");
+        }
+    }
+
+    #[test]
     fn codes_and_sub_codes_decide_in_the_order_of_the_table() {
         let limited = Failure::RateLimited { ban: None };
         let banned = |seconds| Failure::RateLimited { ban: Some(Duration::from_secs(seconds)) };

@@ -69,7 +69,9 @@ impl ForeignAnswer {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let encoding = encoding(headers);
         let kind = Kind::detect(body);
-        let names_root = [method.success_root, ERROR_ROOT].iter().any(|root| contains(body, root.as_bytes()));
+        let roots = [method.success_root, ERROR_ROOT];
+        let plain = without_escapes(body);
+        let names_root = roots.iter().any(|root| contains(body, root.as_bytes()) || plain.contains(root));
         let other_charset = header(CONTENT_TYPE).is_some_and(names_other_charset) && !body.is_ascii();
         let may_be_tops = names_root
             || !has_detectable_end(headers)
@@ -183,6 +185,11 @@ fn contains(body: &[u8], part: &[u8]) -> bool {
     body.windows(part.len()).any(|window| window == part)
 }
 
+/// The JSON of a body without the escapes that are not needed; empty if it is no JSON.
+fn without_escapes(body: &[u8]) -> String {
+    serde_json::from_slice(body).map(|value: serde_json::Value| value.to_string()).unwrap_or_default()
+}
+
 /// A number with its digits in groups of three.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
@@ -223,11 +230,17 @@ mod tests {
         let utf16: Vec<u8> = r#"{"a_b_r":1}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let latin = (CONTENT_TYPE, "text/html; charset=iso-8859-1");
         let chunked = |codings| (TRANSFER_ENCODING, codings);
-        let table: [Row; 30] = [
+        let table: [Row; 31] = [
             ("a page", &[LENGTH], b"<html>Too Many Requests</html>", limited),
             ("a page with a prologue", &[LENGTH], b"\n<!DOCTYPE html><html>", limited),
             ("text", &[LENGTH], b"slow down", limited),
             ("JSON", &[LENGTH], br#"{"message":"slow down"}"#, limited),
+            (
+                "JSON with an escaped root",
+                &[LENGTH],
+                br#"{"x":{"error\u005fresponse":1}}"#,
+                Failure::BadResponse,
+            ),
             ("nothing", &[LENGTH], b"", limited),
             ("in chunks", &[chunked("chunked")], b"slow down", limited),
             ("in chunks at last", &[chunked("identity , Chunked")], b"slow down", limited),
