@@ -134,8 +134,6 @@ mod tests {
             let long = format!("isp.http-connection-refuse{}x", " ".repeat(length));
             let refusal = refusal(&format!(r#""code":15,"sub_code":"{long}""#));
             assert_eq!(refusal.failure, Failure::Unavailable, "{length}");
-            let shown = refusal.details.sub_code.unwrap();
-            assert_eq!((shown.chars().count(), shown.ends_with('…')), (128, true), "{length}");
         }
     }
 

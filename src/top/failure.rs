@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use strum::{EnumIter, IntoStaticStr, VariantNames};
 
+use super::scrub::MAX_IDENTIFIER;
+
 /// The meaning of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
@@ -98,10 +100,12 @@ pub fn has_code_of_back_end(code: Option<i32>, sub_code: Option<&str>) -> bool {
 
 const INVALID_TIMESTAMP: i32 = 31;
 
-/// A sub-code without its `:suffix`, which names a parameter or contains a number.
+/// A sub-code without its `:suffix`, which names a parameter or contains a number. One that may have been cut keeps its
+/// spaces, so that it equals no code that it only begins with.
 fn without_suffix(sub_code: Option<&str>) -> &str {
     let sub_code = sub_code.unwrap_or_default();
-    sub_code.split(':').next().unwrap_or(sub_code).trim()
+    let name = sub_code.split(':').next().unwrap_or(sub_code);
+    if name.chars().count() < MAX_IDENTIFIER { name.trim() } else { name }
 }
 
 fn is_rate_limited(code: i32, sub: &str) -> bool {

@@ -38,13 +38,10 @@ impl Envelope {
         }
     }
 
-    /// The text of an identifier, which is shorter than a message. A longer one ends with an ellipsis, so that it equals no
-    /// code that it only begins with.
+    /// The text of an identifier, which is shorter than a message.
     #[must_use]
     pub fn identifier(&self, name: &str) -> Option<String> {
-        let text = self.text(name)?;
-        let whole = truncate(text, MAX_IDENTIFIER) == text;
-        Some(if whole { text.to_owned() } else { format!("{}…", truncate(text, MAX_IDENTIFIER - 1)) })
+        self.text(name).map(|text| truncate(text, MAX_IDENTIFIER).to_owned())
     }
 
     /// The value of `true` or `"True"`. A number is not accepted, because its meaning is unknown.
