@@ -1,4 +1,4 @@
-"""Draws the figures of a long day: chart.py FOLDER SVG_FILE. Needs matplotlib from PyPI; readable on light and dark pages."""
+"""Draws the figures of a long day: chart.py FOLDER SVG_FILE. Needs matplotlib from PyPI."""
 
 import csv
 import sys
@@ -31,7 +31,7 @@ def main(folder, target):
     for quantile in ("p50", "p90", "p99", "p99.9"):
         minutes = [int(row["minute"]) - int(windows[0]["minute"]) / 2 for row in windows]
         axes[3].plot(minutes, [float(row[quantile]) for row in windows], marker="o", ms=3, lw=1, label=quantile)
-    axes[3].set_title("milliseconds to accepted, per window (the gateway itself takes 10, and now and then 1,400)", loc="left")
+    axes[3].set_title("milliseconds to accepted, per window (the gateway takes 10, and now and then 1,400)", loc="left")
     axes[3].set_yscale("log")
     axes[3].legend(ncols=4, fontsize=8)
     axes[3].set_xlabel("minutes")

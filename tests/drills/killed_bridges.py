@@ -4,7 +4,8 @@ Usage: killed_bridges.py BRIDGE_BINARY FOLDER_OF_CLIENTS [--seconds N] [--rate N
 
 Every push has an Idempotency-Key, and its tries go to either bridge. What the clients conclude is compared with the
 gateway's record. A push may be executed twice only if TOP had not said that it was executed, or said it to a bridge that
-was killed before it could record it, or that logged that it could not record it; all are counted. Needs redis-server, openssl, node, java and javac.
+was killed before it could record it, or that logged that it could not record it; all are counted. Needs redis-server,
+openssl, node, java and javac.
 """
 
 import argparse
@@ -178,11 +179,13 @@ def main():
         start = time.monotonic()
         ends = asyncio.run(run())
         gateway.stop()
-        unrecorded = {line.get("push.case_id") for bridge in bridges for line in bridge.kept if "not recorded" in line["message"]}
+        unrecorded = {line.get("push.case_id") for bridge in bridges for line in bridge.kept
+                      if "not recorded" in line["message"]}
         failures = report(ends, read_record(folder), kills, unrecorded, given.seconds * given.rate)
     for failure in failures[:50]:
         print("FAILED:", failure)
-    print(f"{given.seconds * given.rate} pushes in {time.monotonic() - start:.0f} s, seed {given.seed}: {len(failures)} failures")
+    print(f"{given.seconds * given.rate} pushes in {time.monotonic() - start:.0f} s, seed {given.seed}: "
+          f"{len(failures)} failures")
     return 1 if failures else 0
 
 

@@ -76,7 +76,8 @@ class Caller:
             except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
                 writer.close()
                 # A bridge that stops closes idle connections. It says so before it reads anything, so the push is repeated.
-                if not is_new and isinstance(error, OSError | asyncio.IncompleteReadError) and not getattr(error, "partial", b""):
+                is_closed = isinstance(error, OSError | asyncio.IncompleteReadError) and not getattr(error, "partial", b"")
+                if is_closed and not is_new:
                     continue
                 return None, True
             if b"\r\nconnection: close" in head.lower():
@@ -189,7 +190,8 @@ def growth(folder):
         rows = [row for row in csv.DictReader(file) if row["bridge"] == "C"]
     sixth, failures = len(rows) // 6, []
     for field, share in (("memory_kb", 1.2), ("descriptors", 1.2), ("threads", 1)):
-        before, after = (sorted(int(row[field]) for row in part)[len(part) // 2] for part in (rows[sixth:2 * sixth], rows[-sixth:]))
+        parts = rows[sixth:2 * sixth], rows[-sixth:]
+        before, after = (sorted(int(row[field]) for row in part)[len(part) // 2] for part in parts)
         print(f"{field} of the bridge that is never restarted: {before} in the second sixth, {after} in the last")
         if after > before * share:
             failures.append(f"{field} grew from {before} to {after}")

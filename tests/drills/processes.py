@@ -69,9 +69,9 @@ class Redis(Process):
 
     def __init__(self, folder):
         self.port, password = free_port(), secrets.token_hex(8)
-        options = {"port": 0, "tls-port": self.port, "tls-cert-file": folder / "host.pem", "tls-key-file": folder / "host.key",
-                   "tls-ca-cert-file": folder / "ca.pem", "tls-auth-clients": "no", "requirepass": password, "save": "",
-                   "bind": "127.0.0.1"}
+        options = {"port": 0, "tls-port": self.port, "tls-cert-file": folder / "host.pem",
+                   "tls-key-file": folder / "host.key", "tls-ca-cert-file": folder / "ca.pem", "tls-auth-clients": "no",
+                   "requirepass": password, "save": "", "bind": "127.0.0.1"}
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
         self.process = subprocess.Popen(["redis-server", *words], stdout=subprocess.DEVNULL)
         self.url = f"rediss://default:{password}@localhost:{self.port}"
