@@ -162,6 +162,7 @@ mod tests {
             (r#""code":31"#, Failure::InvalidTimestamp),
             (r#""code":31,"sub_code":"isv.timestamp-limit-error""#, Failure::InvalidTimestamp),
             (r#""code":15,"sub_code":"isp.http-connection-refuse""#, Failure::Unreachable),
+            (r#""code":15,"sub_code":" isp.http-connection-refuse :x""#, Failure::Unreachable),
             (r#""code":15,"sub_code":"isp.top-remote-connection-error""#, Failure::Unreachable),
             (r#""code":15,"sub_code":"isp.http-connection-timeout""#, Failure::Timeout),
             (r#""code":15,"sub_code":"isp.remote-service-timeout:x""#, Failure::Timeout),
