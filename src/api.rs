@@ -48,8 +48,8 @@ fn add_routes(routes: impl Routes) {
         .add(docs::openapi);
 }
 
-/// The routes of a server, or their description. A server does not describe its routes, which was a third of the work at
-/// the start.
+/// The routes of a server, or their description. A server does not describe its routes: this would add half to the work
+/// of a start.
 trait Routes {
     fn add(self, route: impl HttpServiceFactory + OpenApiFactory + 'static) -> Self;
 }

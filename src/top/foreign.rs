@@ -69,18 +69,22 @@ impl ForeignAnswer {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let encoding = encoding(headers);
         let kind = Kind::detect(body);
-        let roots = [method.success_root, ERROR_ROOT];
-        let plain = without_escapes(body);
-        let names_root = roots.iter().any(|root| contains(body, root.as_bytes()) || plain.contains(root));
+        let names_root = || {
+            let plain = without_escapes(body);
+            let named = |root: &str| contains(body, root.as_bytes()) || plain.contains(root);
+            [method.success_root, ERROR_ROOT].into_iter().any(named)
+        };
         let other_charset = header(CONTENT_TYPE).is_some_and(names_other_charset) && !body.is_ascii();
-        let may_be_tops = names_root
-            || !has_detectable_end(headers)
-            || encoding.is_some()
-            || other_charset
-            || matches!(kind, Kind::Xml | Kind::BrokenJson | Kind::Binary);
+        let may_be_tops = || {
+            !has_detectable_end(headers)
+                || encoding.is_some()
+                || other_charset
+                || matches!(kind, Kind::Xml | Kind::BrokenJson | Kind::Binary)
+                || names_root()
+        };
         let failure = match status {
             // Throttling proves that nothing was executed, unless the body may be TOP's own report of an execution.
-            429 if !may_be_tops => Failure::RateLimited { ban: None },
+            429 if !may_be_tops() => Failure::RateLimited { ban: None },
             502..=504 => Failure::Unavailable,
             _ => Failure::BadResponse,
         };
