@@ -112,6 +112,23 @@ def running_bridge(binary, gateway):
         assert bridge.wait(30) == 0, f"a bridge ended with {bridge.returncode}"
 
 
+def prepare(folder, source):
+    """Writes the bodies, compiles the Java client, and returns for each client its command line, and the command that
+    makes many pushes in one process.
+    """
+    for file, text in BODIES.items():
+        (folder / file).write_text(text)
+    here = Path(__file__).parent
+    sources = [source / "Push.java", here / "Driver.java"]
+    subprocess.run(["javac", "-Xlint:all", "-Werror", "-d", folder, *sources], check=True)
+    python, java = [sys.executable, "-B"], ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", folder]
+    return {
+        "push.py": ([*python, source / "push.py"], [*python, here / "driver.py"]),
+        "push.mjs": (["node", source / "push.mjs"], ["node", here / "driver.mjs"]),
+        "Push.java": ([*java, "Push"], [*java, "Driver"]),
+    }
+
+
 def make_pushes(pushes, clients, url, folder, source):
     """Lets the clients make their pushes, most of them side by side in one process, some by the command line."""
 
@@ -163,21 +180,12 @@ def main():
     parser.add_argument("--pushes", type=int, default=500)
     parser.add_argument("--seed", type=int, default=20251117)
     given = parser.parse_args()
-    start, source, here = time.monotonic(), given.folder.resolve(), Path(__file__).parent
+    start, source = time.monotonic(), given.folder.resolve()
     gateway = Gateway(given.seed, DEADLINE)
     with tempfile.TemporaryDirectory() as name, running_bridge(given.bridge, gateway) as first, \
             running_bridge(given.bridge, gateway) as second:
         folder, proxy = Path(name), Proxy(given.seed, [first, second])
-        for file, text in BODIES.items():
-            (folder / file).write_text(text)
-        sources = [source / "Push.java", here / "Driver.java"]
-        subprocess.run(["javac", "-Xlint:all", "-Werror", "-d", folder, *sources], check=True)
-        python, java = [sys.executable, "-B"], ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", folder]
-        clients = {  # by its command line, and many pushes in one process
-            "push.py": ([*python, source / "push.py"], [*python, here / "driver.py"]),
-            "push.mjs": (["node", source / "push.mjs"], ["node", here / "driver.mjs"]),
-            "Push.java": ([*java, "Push"], [*java, "Driver"]),
-        }
+        clients = prepare(folder, source)
         pushes = [Push(client, number, given.seed) for number in range(given.pushes) for client in clients]
         make_pushes(pushes, clients, f"http://127.0.0.1:{proxy.port}/", folder, source)
     failures = report(pushes, proxy, gateway)

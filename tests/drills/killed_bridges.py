@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from clients import BODIES, LONG, OUTCOMES, TOKEN
-from processes import Bridge, Redis, TlsGateway, certificate
+from clients import LONG, OUTCOMES, TOKEN, prepare
+from processes import Bridge, Redis, TlsGateway, certificate, common_settings
 
 DEADLINE, AT_ONCE = 2, 400
 GIVE_UP = [0, 4, 30, 30]  # seconds, by the number of the push
@@ -153,22 +153,15 @@ def main():
     parser.add_argument("--every", type=float, default=3)
     parser.add_argument("--seed", type=int, default=20251117)
     given = parser.parse_args()
-    source, here, kills = given.clients.resolve(), Path(__file__).parent, []
+    source, kills = given.clients.resolve(), []
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "valid.json").write_text(BODIES["valid.json"])
-        subprocess.run(["javac", "-d", folder, source / "Push.java", here / "Driver.java"], check=True)
-        drivers = {"push.py": [sys.executable, "-B", here / "driver.py"], "push.mjs": ["node", here / "driver.mjs"],
-                   "Push.java": ["java", "-XX:+UseSerialGC", "-cp", folder, "Driver"]}
-        drivers = {client: [*command, source, AT_ONCE] for client, command in drivers.items()}
-        authority = certificate(folder)
+        drivers = {client: [*driver, source, AT_ONCE] for client, (_, driver) in prepare(folder, source).items()}
+        certificate(folder)
         gateway = stack.enter_context(TlsGateway(folder, given.seed, DEADLINE, 0.9, 0.1))
         redis = stack.enter_context(Redis(folder))
-        settings = {
-            "SSL_CERT_FILE": str(authority), "TOP_GATEWAY_URL": f"https://localhost:{gateway.port}/router/rest",
-            "TOP_CONNECT_TIMEOUT": "500ms", "BRIDGE_DEADLINE": f"{DEADLINE}s", "BRIDGE_CALLERS": f"clients:{TOKEN}",
-            "BRIDGE_IDEMPOTENCY": "redis", "BRIDGE_REDIS_URL": redis.url, "BRIDGE_LOG": "error",
-        }
+        settings = common_settings(folder, gateway, redis, DEADLINE) | {
+            "BRIDGE_CALLERS": f"clients:{TOKEN}", "BRIDGE_LOG": "error"}
         bridges = [stack.enter_context(Bridge(given.bridge, settings)) for _ in range(2)]
 
         async def run():

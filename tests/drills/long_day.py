@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from processes import Bridge, Redis, TlsGateway, certificate
+from processes import Bridge, Redis, TlsGateway, certificate, common_settings
 
 BODY = '{"result":"success","work_number":"123123","completed_time":"2025-11-16T16:00:00Z","mediator_name":"张三",' \
        '"mediator_phone":"13812345678","content":"沟通内容"}'.encode()
@@ -210,15 +210,11 @@ def main():
     with contextlib.ExitStack() as stack:
         folder = given.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        authority = certificate(folder)
+        certificate(folder)
         gateway = stack.enter_context(TlsGateway(folder, given.seed, DEADLINE, 0.97, 0.01))
         redis = stack.enter_context(Redis(folder))
-        settings = {
-            "SSL_CERT_FILE": str(authority), "TOP_GATEWAY_URL": f"https://localhost:{gateway.port}/router/rest",
-            "TOP_CONNECT_TIMEOUT": "500ms", "BRIDGE_DEADLINE": f"{DEADLINE}s", "BRIDGE_CALLERS": f"day:{TOKEN}",
-            "BRIDGE_IDEMPOTENCY": "redis", "BRIDGE_REDIS_URL": redis.url, "BRIDGE_IDEMPOTENCY_TTL": "10m",
-            "BRIDGE_DRAIN_DELAY": "2s",
-        }
+        settings = common_settings(folder, gateway, redis, DEADLINE) | {
+            "BRIDGE_CALLERS": f"day:{TOKEN}", "BRIDGE_IDEMPOTENCY_TTL": "10m", "BRIDGE_DRAIN_DELAY": "2s"}
         bridges = [stack.enter_context(Bridge(given.bridge, settings)) for _ in range(3)]
         number, codes, dropped = asyncio.run(day(given, bridges, redis, folder))
         print("restarts:", len(codes), "exit codes:", sorted(set(codes)), "log lines read:",

@@ -31,7 +31,7 @@ def wait_until(is_true, what, seconds=30):
 
 
 def certificate(folder):
-    """Makes an authority and a certificate for localhost, and returns the authority's file."""
+    """Makes an authority, `ca.pem`, and a certificate for localhost."""
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
 
@@ -40,7 +40,15 @@ def certificate(folder):
             "-addext", "basicConstraints=critical,CA:TRUE")
     openssl("req", "-x509", *curve, "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "host.key", "-out", "host.pem",
             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE")
-    return folder / "ca.pem"
+
+
+def common_settings(folder, gateway, redis, deadline):
+    """The settings of a bridge before this gateway and on this Redis."""
+    return {
+        "SSL_CERT_FILE": str(folder / "ca.pem"), "TOP_GATEWAY_URL": f"https://localhost:{gateway.port}/router/rest",
+        "TOP_CONNECT_TIMEOUT": "500ms", "BRIDGE_DEADLINE": f"{deadline}s",
+        "BRIDGE_IDEMPOTENCY": "redis", "BRIDGE_REDIS_URL": redis.url,
+    }
 
 
 class Process:
