@@ -98,25 +98,27 @@ fn object<T: DeserializeOwned>(text: &str) -> Option<T> {
     if is_repeated { None } else { serde_json::from_str(&text).ok() }
 }
 
-/// Without control characters and without escapes of lone surrogates.
+/// With escapes for the control characters in strings and without escapes of lone surrogates.
 fn cleaned(text: &str) -> String {
-    let units: Vec<char> = text.chars().map(|c| if c < ' ' { ' ' } else { c }).collect();
+    let units: Vec<char> = text.chars().collect();
     let surrogate = |at: usize| {
         let escape: String = units.get(at..at + 6)?.iter().collect();
         let unit = u16::from_str_radix(escape.strip_prefix("\\u")?, 16).ok()?;
         (0xD800..=0xDFFF).contains(&unit).then_some(unit < 0xDC00)
     };
     let mut out = String::new();
-    let mut at = 0;
+    let (mut at, mut in_string) = (0, false);
     while let Some(character) = units.get(at) {
+        in_string ^= *character == '"';
         let (length, replaced) = match (character, surrogate(at), surrogate(at + 6)) {
             ('\\', Some(true), Some(false)) => (12, None),
-            ('\\', Some(_), _) => (6, Some('\u{fffd}')),
+            ('\\', Some(_), _) => (6, Some("\u{fffd}".to_owned())),
             ('\\', None, _) => (2, None),
+            ('\0'..' ', ..) if in_string => (1, Some(format!("\\u{:04x}", u32::from(*character)))),
             _ => (1, None),
         };
         match replaced {
-            Some(replaced) => out.push(replaced),
+            Some(replaced) => out += &replaced,
             None => out.extend(units.iter().skip(at).take(length)),
         }
         at += length;
