@@ -41,6 +41,9 @@ pub const INVISIBLE: [(char, char); 32] = [
 /// True if `character` is invisible.
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
+    if character.is_ascii_graphic() {
+        return false;
+    }
     let index = INVISIBLE.partition_point(|(_, last)| *last < character);
     INVISIBLE.get(index).is_some_and(|(first, _)| *first <= character)
 }

@@ -87,7 +87,11 @@ impl Quotable {
     /// A text quotes it if it repeats all of `whole`, or `part` consecutive characters of it.
     #[must_use]
     pub fn new(whole: &str, part: usize) -> Self {
-        let skeleton = Skeleton::without_spaces(whole).pop().unwrap_or_default().text;
+        let skeleton = if whole.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            whole.to_ascii_lowercase()
+        } else {
+            Skeleton::without_spaces(whole).pop().unwrap_or_default().text
+        };
         let window = skeleton.chars().count().min(part);
         Self { skeleton, window }
     }
