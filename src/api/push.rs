@@ -131,7 +131,7 @@ async fn deliver(
         answer
     });
     // The task records its own end, even after a panic. The text of a panic may hold data that must not be logged.
-    task.await.unwrap_or_else(|_| Err(Problem::internal(attempts.begun() > 0)))
+    task.await.unwrap_or_else(|_| Err(record::abandoned(&attempts)))
 }
 
 /// The problems that answer a push, for the document.

@@ -1,12 +1,13 @@
 //! The identifier of a mediation case, TOP's `mediation_case_id` (调解案件ID).
 
+use std::fmt;
+
 use serde_json::json;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::schema;
-use std::fmt;
-
+use super::text::EMPTY;
 use super::violation::{Rule, Violation};
 
 /// The identifier of a case: 1 to 64 of `A-Z a-z 0-9 _ -`. It is not personal data and may be logged.
@@ -27,7 +28,7 @@ impl CaseId {
         let mut violations = Vec::new();
         let length = text.chars().count();
         if length == 0 {
-            violations.push(Violation::new(Rule::TooShort, "must have at least 1 character"));
+            violations.push(Violation::new(Rule::TooShort, EMPTY));
         }
         if length > Self::MAX {
             let detail = format!("must have at most {} characters, has {length}", Self::MAX);

@@ -12,8 +12,6 @@ use crate::invisible::{INVISIBLE, is_invisible};
 /// The rule for a text member. Lengths are counted in Unicode scalar values.
 #[derive(Debug, Clone, Copy)]
 pub struct TextRule {
-    /// The minimum number of characters.
-    pub min: usize,
     /// The maximum number of characters.
     pub max: usize,
     /// True if CR, LF and TAB are allowed. Other control characters (Unicode Cc) are never allowed.
@@ -29,10 +27,8 @@ impl TextRule {
             blank = blank && is_invisible(character);
             control = control || (character.is_control() && !self.allows(character));
         }
-        if length < self.min {
-            let s = if self.min == 1 { "" } else { "s" };
-            let detail = format!("must have at least {} character{s}", self.min);
-            violations.push(Violation::new(Rule::TooShort, detail));
+        if text.is_empty() {
+            violations.push(Violation::new(Rule::TooShort, EMPTY));
         } else if blank {
             violations.push(Violation::new(Rule::Blank, BLANK));
         }
@@ -72,6 +68,8 @@ impl TextRule {
     }
 }
 
+/// The message for an empty value.
+pub(super) const EMPTY: &str = "must have at least 1 character";
 /// The message for a blank value.
 pub(super) const BLANK: &str = "must not be blank: it needs a visible character";
 
@@ -104,7 +102,7 @@ macro_rules! text {
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
                 let rule = Self::RULE;
-                let text = schema::string(rule.min, rule.max, rule.pattern(), $description);
+                let text = schema::string(1, rule.max, rule.pattern(), $description);
                 text.examples([serde_json::json!($example)]).into()
             }
         }
@@ -116,23 +114,23 @@ macro_rules! text {
 text! {
     /// How the mediation ended, TOP's `result` (调解结果). The one value that TOP's page shows is `success`.
     #[derive(Debug)]
-    ResultText, TextRule { min: 1, max: 64, line_breaks: false },
+    ResultText, TextRule { max: 64, line_breaks: false },
     "How a mediation ended (调解结果). TOP documents no list of values.", "success"
 }
 text! {
     /// The number of the complaint's work order, TOP's `work_number` (投诉工单号).
     #[derive(Debug)]
-    WorkNumber, TextRule { min: 1, max: 64, line_breaks: false },
+    WorkNumber, TextRule { max: 64, line_breaks: false },
     "The number of the complaint's work order (投诉工单号).", "123123"
 }
 text! {
     /// The mediator's name, TOP's `mediator_name` (调解员姓名). It is personal data and prints as `张*`.
-    MediatorName, TextRule { min: 1, max: 64, line_breaks: false },
+    MediatorName, TextRule { max: 64, line_breaks: false },
     "The mediator's name (调解员姓名).", "张三"
 }
 text! {
     /// What was said, TOP's `content` (沟通情况). It is personal data; only its length is printed.
-    Content, TextRule { min: 1, max: 10_000, line_breaks: true },
+    Content, TextRule { max: 10_000, line_breaks: true },
     "What was said (沟通情况); line breaks and tabs are allowed.", "双方经调解达成一致意见。"
 }
 
@@ -181,6 +179,7 @@ mod tests {
     #[test]
     fn every_violation_is_reported() {
         assert_eq!(name(""), [Rule::TooShort]);
+        assert_eq!(MediatorName::RULE.check("")[0].detail, "must have at least 1 character");
         for blank in ["\u{3000} ", "\u{200b}", "\u{3164}", "\u{2800}\u{2800}", "\u{ad}\u{feff}", "\u{e0001}"]
         {
             assert_eq!(name(blank), [Rule::Blank], "{blank:?}");
@@ -206,7 +205,7 @@ mod tests {
             for rule in [MediatorName::RULE, Content::RULE] {
                 let pattern = Regex::new(&rule.pattern()).unwrap();
                 let length = text.chars().count();
-                let matched = pattern.is_match(&text) && (rule.min..=rule.max).contains(&length);
+                let matched = pattern.is_match(&text) && (1..=rule.max).contains(&length);
                 prop_assert_eq!(matched, rule.check(&text).is_empty(), "{:?}", text);
             }
         }

@@ -100,6 +100,28 @@ fn a_push_logs_one_line_with_the_documented_fields() {
 }
 
 #[test]
+fn a_problem_for_the_operator_is_logged_as_an_error_too() {
+    let gateway = Gateway::start(|number, _| match number {
+        0 => Move::error(r#""code":15,"sub_code":"isv.x""#),
+        1 => Move::error(r#""code":29,"sub_code":"isv.invalid-app-key""#),
+        _ => Move::accepted(),
+    });
+    let mut bridge = Program::serve(&gateway.url(), &[]);
+    let address = bridge.address();
+    assert_eq!([(); 3].map(|()| push(address, "X-Request-Id: mine\r\n").status), [422, 502, 200]);
+    bridge.signal("TERM");
+    let lines = parsed(&bridge.ended().1);
+    let errors: Vec<_> = lines.iter().filter(|line| line["level"] == "ERROR").collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let message = errors[0]["message"].as_str().unwrap();
+    assert!(message.starts_with("the operator has to act: "), "{message}");
+    assert_eq!(
+        (&errors[0]["push.code"], &errors[0]["request.id"]),
+        (&"top_access_denied".into(), &"mine".into())
+    );
+}
+
+#[test]
 fn other_requests_log_a_line_at_debug_without_caller_input() {
     let gateway = Gateway::always(Move::accepted());
     let mut bridge = Program::serve(&gateway.url(), &[("BRIDGE_LOG", "mediation_bridge=debug")]);

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::support::program::run;
+
 fn document() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -27,6 +29,17 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).expect(reference),
         None => value,
     }
+}
+
+#[test]
+fn the_committed_document_is_what_the_program_prints() {
+    let printed: Value = serde_json::from_slice(&run(&["openapi"], &[]).stdout).unwrap();
+    let committed = document();
+    // Part by part, so that a failure shows what differs.
+    for (name, part) in committed["paths"].as_object().unwrap() {
+        assert_eq!(part, &printed["paths"][name], "{name}");
+    }
+    assert_eq!(committed, printed);
 }
 
 #[test]

@@ -77,6 +77,24 @@ fn members_are_checked_by_their_rules() {
 }
 
 #[test]
+fn a_wrong_type_is_named() {
+    let app = TestApp::accepting(&[]);
+    let detail =
+        |body: Value| app.push(&body.to_string()).problem("validation_failed")["errors"][0]["detail"].clone();
+    for (value, name) in [
+        (json!(true), "a boolean"),
+        (json!(-1.5), "a number"),
+        (json!([]), "an array"),
+        (json!({}), "an object"),
+    ] {
+        assert_eq!(detail(json!({ "result": value })), format!("result must be a string, is {name}"));
+    }
+    for (value, name) in [(json!(null), "null"), (json!("text"), "a string"), (json!([]), "an array")] {
+        assert_eq!(detail(value), format!("the body must be a JSON object, is {name}"));
+    }
+}
+
+#[test]
 fn repeated_members_are_refused() {
     let app = TestApp::accepting(&[]);
     let reply = app.push(r#"{"result":"a","result":"a"}"#);

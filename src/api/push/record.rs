@@ -181,13 +181,18 @@ impl Drop for PushRecord {
             return;
         }
         let problem = match &self.attempts {
-            Some(attempts) => Problem::internal(attempts.begun() > 0),
+            Some(attempts) => abandoned(attempts),
             None if std::thread::panicking() => Problem::internal(false),
             None if self.shared.lifecycle().phase() != Phase::Serving => Problem::shutting_down(),
             None => Problem::incomplete_body(),
         };
         self.record(Some(&problem), None);
     }
+}
+
+/// The problem of a push whose delivery ended without a result.
+pub(super) fn abandoned(attempts: &AttemptCounter) -> Problem {
+    Problem::internal(attempts.begun() > 0)
 }
 
 /// The reason why the last call failed.
