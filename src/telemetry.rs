@@ -3,6 +3,7 @@
 //! Lines go into the bounded queue of `tracing-appender`, and a separate thread writes them. If the output is not read,
 //! lines are dropped and counted, and pushes go on. This module does not depend on what is logged.
 
+mod json_lines;
 mod output;
 
 use std::error::Error;
@@ -20,6 +21,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::{LogFilter, LogFormat};
+use json_lines::JsonLines;
 use output::{Lines, Output, Progress};
 
 /// The limit for writing the last lines when the process ends.
@@ -55,10 +57,13 @@ pub fn init(
     let builder = NonBlockingBuilder::default().buffered_lines_limit(MAX_QUEUED_LINES).thread_name("log");
     let (queue, guard) = builder.finish(Output::new(file, progress.clone()));
     progress.watch(&queue);
-    let lines = tracing_subscriber::fmt::layer().with_writer(Lines(queue.clone())).with_target(false);
+    let writer = Lines(queue.clone());
     let lines = match format {
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-        LogFormat::Text => lines.with_ansi(output.is_terminal()).boxed(),
+        LogFormat::Json => JsonLines(writer).boxed(),
+        LogFormat::Text => {
+            let text = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
+            text.with_ansi(output.is_terminal()).boxed()
+        }
     };
     // This fails only at a second start.
     let _ = tracing_subscriber::registry().with(without_start_up_lines(filter)).with(lines).try_init();
@@ -137,7 +142,7 @@ mod tests {
     fn the_text_of_a_panic_is_logged_only_if_it_is_a_literal() {
         let written = tempfile::NamedTempFile::new().unwrap();
         let writer = Arc::new(written.reopen().unwrap());
-        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(writer).finish();
+        let subscriber = tracing_subscriber::registry().with(JsonLines(writer));
         let before = take_hook();
         set_hook(Box::new(log_panic));
         tracing::subscriber::with_default(subscriber, || {
