@@ -13,7 +13,6 @@ pub mod pages;
 use std::borrow::Cow;
 use std::fmt;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -244,16 +243,8 @@ impl fmt::Display for Problem {
     }
 }
 
-impl ResponseError for Problem {
-    fn status_code(&self) -> StatusCode {
-        self.code.entry().status
-    }
-
-    /// Sets only the status; the middleware renders the rest.
-    fn error_response(&self) -> HttpResponse {
-        HttpResponse::new(self.status_code())
-    }
-}
+/// The middleware renders it as the whole answer, so nothing of the library's own answer is sent.
+impl ResponseError for Problem {}
 
 /// The URI reference that identifies a kind of problem.
 #[must_use]

@@ -205,11 +205,20 @@ fn invalid_json_is_malformed() {
 #[test]
 fn answers_are_bounded_for_any_request() {
     let app = TestApp::accepting(&[]);
-    let many = (0..20_000).map(|number| format!(r#""m{number}":0,"#)).collect::<Vec<_>>().concat();
-    let reply = app.push(&format!(r#"{{{many}"result":"s"}}"#));
-    let body = reply.problem("validation_failed");
-    assert_eq!(body["errors"].as_array().map(Vec::len), Some(100));
-    assert!(body["detail"].as_str().unwrap().contains("20000"), "{}", body["detail"]);
+    for (count, listed, detail) in [
+        (1, 1, "The request has 1 violation."),
+        (2, 2, "The request has 2 violations."),
+        (100, 100, "The request has 100 violations."),
+        (101, 100, "The request has 101 violations; the first 100 are listed."),
+        (20_000, 100, "The request has 20000 violations; the first 100 are listed."),
+    ] {
+        let members = (0..count).map(|number| format!(r#""m{number}":0,"#)).collect::<String>();
+        let body = app.push(&format!(r#"{{{members}"result":"s"}}"#)).problem("validation_failed");
+        assert_eq!(
+            (body["errors"].as_array().map(Vec::len), &body["detail"]),
+            (Some(listed), &detail.into())
+        );
+    }
 
     let name = "n".repeat(100_000);
     let reply = app.push(&format!(r#"{{"{name}":0,"result":"s"}}"#));

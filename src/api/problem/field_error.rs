@@ -119,4 +119,10 @@ mod tests {
         assert_eq!(pointer(&"键".repeat(200)).chars().count(), MAX_POINTER);
         assert_eq!(pointer(&"a".repeat(126)).chars().count(), MAX_POINTER - 1);
     }
+
+    #[test]
+    fn a_long_text_ends_in_an_ellipsis() {
+        assert_eq!(bounded(&"字".repeat(9), 9), "字".repeat(9));
+        assert_eq!(bounded(&"字".repeat(10), 9), "字".repeat(8) + "…");
+    }
 }

@@ -227,6 +227,34 @@ mod tests {
     }
 
     #[test]
+    fn labels_say_in_the_readers_language_what_programs_are_told() {
+        for code in Code::VARIANTS {
+            let entry = code.entry();
+            let actor = match entry.actor {
+                Actor::Caller => ["caller", "调用方"],
+                Actor::Operator => ["operator", "运维人员"],
+                Actor::Nobody => ["nobody", "无需人工"],
+            };
+            let retry =
+                if entry.retryable { ["retry", "可重试"] } else { ["do not retry", "不可重试"] };
+            let outcomes = code.outcomes().into_iter().map(|outcome| match outcome {
+                Outcome::Accepted => ["executed", "已执行"],
+                Outcome::NotExecuted => ["not executed", "未执行"],
+                Outcome::Rejected => ["rejected", "已拒绝"],
+                Outcome::Unknown => ["may be executed", "可能已执行"],
+            });
+            let labels: Vec<[&str; 2]> = outcomes.chain([actor, retry]).collect();
+            for (index, language) in [Language::English, Language::Chinese].into_iter().enumerate() {
+                let pages = [list(language, false), one(*code, language, false)];
+                for label in labels.iter().map(|words| words[index]) {
+                    assert!(pages[1].contains(&format!("{label}</span>")), "{code:?}: {label}");
+                }
+                assert!(pages[0].contains(&format!("<td>{}</td>", actor[index])), "{code:?}");
+            }
+        }
+    }
+
+    #[test]
     fn backticks_come_in_pairs() {
         for code in Code::VARIANTS {
             for language in Language::iter() {
