@@ -15,8 +15,8 @@ use tracing_subscriber::layer::Context;
 /// The room for a line, in bytes; the line of a push takes about 500.
 const USUAL_LENGTH: usize = 1024;
 
-/// Writes each event as one line. The formatter of `tracing-subscriber` checks each piece of a line for UTF-8, which takes
-/// a tenth of the processor time of a push.
+/// Writes each event as one line. The formatter of `tracing-subscriber` checks each piece of a line for UTF-8: 7 % of the
+/// instructions of a push.
 pub(super) struct JsonLines<W>(pub(super) W);
 
 impl<S: Subscriber, W: for<'a> MakeWriter<'a> + 'static> Layer<S> for JsonLines<W> {
