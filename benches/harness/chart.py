@@ -11,7 +11,7 @@ SERIES = [("300 B, plain HTTP", "300 B", False, "#0b6e99"), ("30 kB, plain HTTP"
 
 def draw(rows, path):
     """Writes the chart of the rows with one worker."""
-    rows = [row for row in rows if row["workers"] == 1]
+    rows = [row for row in rows if row["workers"] == 1 and not row["keyed"]]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-size="13"'
         ' font-family="system-ui, sans-serif" fill="#222">',

@@ -1,20 +1,22 @@
 """CPU time per accepted push, the bridge compared with nginx and a Go service in one run."""
 
+import contextlib
 import statistics
 import time
 
-from . import load, report, targets
-
-TARGETS = [targets.NGINX, targets.GO, targets.BRIDGE, targets.QUIET, targets.KEYED]
+from . import load, machine, report, targets
+from .process import Process, free_port
 
 
 def run(bench, options):
     """Every target in every repetition, in reversed order every other time; medians."""
-    targets.check_all(TARGETS, bench)
-    samples = {target.name: [] for target in TARGETS}
-    for target in targets.in_turns(TARGETS, options.repetitions):
-        samples[target.name].append(measure(target, bench, options))
-    rows = [row(target.name, samples) for target in TARGETS]
+    with redis(bench) as url:
+        compared = [targets.NGINX, targets.GO, targets.BRIDGE, targets.QUIET, targets.KEYED, targets.keyed_in_redis(url)]
+        targets.check_all(compared, bench)
+        samples = {target.name: [] for target in compared}
+        for target in targets.in_turns(compared, options.repetitions):
+            samples[target.name].append(measure(target, bench, options))
+    rows = [row(target.name, samples) for target in compared]
     report.table([
         ("target", lambda row: row["target"]),
         ("CPU per push (µs)", lambda row: report.number(row["cpu_us"])),
@@ -24,6 +26,14 @@ def run(bench, options):
         ("its core busy (%)", lambda row: report.number(row["core_busy_percent"], 0)),
     ], rows)
     return rows
+
+
+@contextlib.contextmanager
+def redis(bench):
+    """A Redis beside load and gateway; returns its URL."""
+    port = free_port()
+    with Process([machine.find("redis-server"), "--port", str(port), "--save", ""], bench.other_cores):
+        yield f"redis://127.0.0.1:{port}"
 
 
 def measure(target, bench, options):
@@ -46,7 +56,7 @@ def measure(target, bench, options):
 def check_log(target, process, pushes):
     """Exits if a target that logs did not write one line per push."""
     time.sleep(0.2)
-    if target in (targets.GO, targets.BRIDGE, targets.KEYED) and process.lines < pushes:
+    if target not in (targets.NGINX, targets.QUIET) and process.lines < pushes:
         raise SystemExit(f"{target.name} wrote {process.lines} lines for {pushes} pushes, so there is no figure")
 
 

@@ -1,7 +1,9 @@
-"""The growth of the bridge's cost: with pushes in flight, with the size of a push, with TLS, with a second worker."""
+"""The growth of cost, of the bridge and of the Go service: with pushes in flight, with the size of a push, with TLS, with
+keys, with a second worker."""
 
 import dataclasses
 import os
+import statistics
 import subprocess
 import time
 
@@ -11,12 +13,13 @@ PATIENCE = {"BRIDGE_MAX_IN_FLIGHT": "8192", "BRIDGE_DEADLINE": "60s", "TOP_CONNE
 IN_FLIGHT = [1, 64, 512, 5000]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Case:
     """A row of the results."""
     in_flight: int
     body: str = "300 B"
     tls: bool = False
+    keyed: bool = False
     workers: int = 1
 
     @property
@@ -30,42 +33,66 @@ CASES = [
     *(Case(count) for count in IN_FLIGHT),
     *(Case(count, "30 kB") for count in IN_FLIGHT),
     *(Case(count, tls=True) for count in IN_FLIGHT),
+    *(Case(count, keyed=True) for count in IN_FLIGHT),
     Case(512, "30 kB", tls=True), Case(64, workers=2), Case(5000, workers=2),
 ]
 
 
 def run(bench, options):
-    """Every case once, each with a fresh bridge and a fresh gateway."""
+    """Every case in every repetition, each with a fresh target and a fresh gateway; medians. The Go service has no keys."""
     machine.raise_file_limit(16384)
     targets.check_all([targets.BRIDGE, targets.rust("bridge, 30 kB", targets.Request(push.LARGE))], bench)
     certificate, key, authority = make_certificates(bench.scratch)
-    rows = []
-    for case in CASES:
+    measured = [(case, go) for case in CASES for go in ([False] if case.keyed else [False, True])]
+    samples = {one: [] for one in measured}
+    for one in targets.in_turns(measured, options.repetitions):
+        case, go = one
         secure = ["-certificate", certificate, "-key", key] if case.tls else []
         more = {"SSL_CERT_FILE": authority, "scheme": "https"} if case.tls else {}
-        rows.append(measure(case, bench, options, secure, more))
+        samples[one].append(measure(case, go, bench, options, secure, more))
+    rows = [row(case, samples[case, False], samples.get((case, True))) for case in CASES]
     report.table([
         ("pushes in flight", lambda row: report.number(row["in_flight"], 0)),
         ("body", lambda row: row["body"]),
         ("to the gateway", lambda row: "TLS" if row["tls"] else "plain HTTP"),
+        ("keys", lambda row: "yes" if row["keyed"] else "–"),
         ("workers", lambda row: str(row["workers"])),
         ("CPU per push (µs)", lambda row: report.number(row["cpu_us"])),
+        ("lowest – highest", lambda row: f'{row["cpu_us_lowest"]:.1f} – {row["cpu_us_highest"]:.1f}'),
         ("peak RSS (MB)", lambda row: report.number(row["peak_kb"] / 1024)),
         ("kB per push in flight", lambda row: report.number(row["kb_per_push"])),
         ("seen in flight", lambda row: report.number(row["peak_at_gateway"], 0)),
         ("pushes/s", lambda row: report.number(row["pushes_per_second"], 0)),
+        ("Go: CPU per push (µs)", lambda row: report.number(row["go_cpu_us"])),
+        ("Go: kB per push in flight", lambda row: report.number(row["go_kb_per_push"])),
     ], rows)
     chart.draw(rows, os.path.join(report.BENCHES, "growth.svg"))
     return rows
 
 
-def measure(case, bench, options, secure, more):
-    """Loads the bridge until its traffic is even, then counts CPU and pushes for a while."""
-    request = targets.Request(push.LARGE if case.body == "30 kB" else push.SMALL)
-    # With two workers on a machine with two cores, the bridge shares one with all other processes.
+def row(case, samples, go):
+    """The medians of a case, the spread of its CPU time, and what the Go service took."""
+    costs = [sample["cpu_us"] for sample in samples]
+    return {
+        **dataclasses.asdict(case), **medians(samples), "cpu_us_lowest": min(costs), "cpu_us_highest": max(costs),
+        **{"go_" + name: medians(go)[name] if go else None for name in ("cpu_us", "kb_per_push")},
+    }
+
+
+def medians(samples):
+    """The median of each value, or none where there is none."""
+    return {name: None if value is None else statistics.median(sample[name] for sample in samples)
+            for name, value in samples[0].items()}
+
+
+def measure(case, go, bench, options, secure, more):
+    """Loads the target until its traffic is even, then counts CPU and pushes for a while."""
+    request = targets.Request(push.LARGE if case.body == "30 kB" else push.SMALL, keyed=case.keyed)
+    # With two workers on a machine with two cores, the target shares one with all other processes.
     bench = dataclasses.replace(bench, workers=case.workers)
     settle = 2 * case.delay + 3
-    service = targets.rust(request=request, BRIDGE_WORKERS=str(case.workers), **PATIENCE)
+    settings = {"BRIDGE_WORKERS": str(case.workers), "GOMAXPROCS": str(case.workers), **PATIENCE}
+    service = targets.go(request, **settings) if go else targets.rust(request=request, **settings)
     with bench.gateway("-delay", f"{case.delay}s", *secure) as (gateway, counters):
         with targets.running(service, bench, gateway, **more) as (process, port, _):
             push.check(service.name, port, request)
@@ -76,9 +103,9 @@ def measure(case, bench, options, secure, more):
                 counts = wrk.finish()
             peak = process.memory_kb("VmHWM")
     if counts["refused"] or counts["broken"]:
-        raise SystemExit(f"Not every push was accepted with {case}, so there is no figure: {counts}")
+        raise SystemExit(f"Not every push was accepted by {service.name} with {case}, so there is no figure: {counts}")
     per_push = (peak - idle) / case.in_flight if case.in_flight > 1 else None
-    return {**dataclasses.asdict(case), **window, "idle_kb": idle, "peak_kb": peak, "kb_per_push": per_push,
+    return {**window, "idle_kb": idle, "peak_kb": peak, "kb_per_push": per_push,
             "delay_seconds": case.delay}
 
 

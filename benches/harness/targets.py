@@ -134,11 +134,22 @@ def rust(name="bridge", request=None, **settings):
     return Service(name, lambda bench: [bench.bridge, "serve"], request or Request(push.SMALL), **settings)
 
 
+def go(request=None, **settings):
+    """The Go service."""
+    return Service("Go net/http, the same work", lambda bench: [bench.peers, "bridge"], request or Request(push.SMALL), **settings)
+
+
 NGINX = Nginx()
-GO = Service("Go net/http, the same work", lambda bench: [bench.peers, "bridge"], Request(push.SMALL))
+GO = go()
 BRIDGE = rust()
 QUIET = rust("bridge, log off and no callers", Request(push.SMALL, token=""), BRIDGE_LOG="off")
 KEYED = rust("bridge, Idempotency-Key on every push", Request(push.SMALL, keyed=True))
+
+
+def keyed_in_redis(url):
+    """The bridge with a key on every push, kept in the Redis at `url`."""
+    settings = {"BRIDGE_IDEMPOTENCY": "redis", "BRIDGE_REDIS_URL": url, "BRIDGE_IDEMPOTENCY_TTL": "5m"}
+    return rust("bridge, Idempotency-Key in Redis", Request(push.SMALL, keyed=True), **settings)
 
 
 @contextlib.contextmanager
