@@ -88,3 +88,41 @@ impl Entry {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIVES: Lives = Lives { claim: Duration::from_secs(2), slot: Duration::from_secs(10) };
+
+    fn slot(request: u8) -> Slot {
+        Slot { location: [0; 32], request: [request; 32] }
+    }
+
+    fn acquired(in_doubt: bool, token: Token) -> Claim {
+        Claim::Acquired(Acquired { slot: slot(1), token, in_doubt })
+    }
+
+    #[test]
+    fn at_its_end_a_claim_is_over_and_a_slot_is_forgotten() {
+        let begin = Instant::now();
+        let claim =
+            |held: &mut Option<Entry>, token, after| Entry::claim(held, slot(1), token, LIVES, begin + after);
+        let just_before = |life: Duration| life.checked_sub(Duration::from_nanos(1)).unwrap();
+        let mut held = None;
+        assert_eq!(claim(&mut held, 1, Duration::ZERO), acquired(false, 1));
+        assert_eq!(claim(&mut held, 2, just_before(LIVES.claim)), Claim::InFlight);
+        assert_eq!(claim(&mut held.clone(), 2, LIVES.claim), acquired(true, 2));
+        // A claim that is over is over for its own token, too.
+        assert_eq!(claim(&mut held.clone(), 1, LIVES.claim), acquired(true, 1));
+        assert_eq!(claim(&mut held.clone(), 2, just_before(LIVES.slot)), acquired(true, 2));
+        assert_eq!(claim(&mut held.clone(), 2, LIVES.slot), acquired(false, 2));
+
+        let other = Acquired { slot: slot(1), token: 2, in_doubt: false };
+        let settle = |after| {
+            Entry::settle(&mut held.clone(), &other, Settlement::MarkUnknown, LIVES.slot, begin + after)
+        };
+        assert!(!settle(just_before(LIVES.slot)), "it is another push's");
+        assert!(settle(LIVES.slot), "it was forgotten, and is written again");
+    }
+}
