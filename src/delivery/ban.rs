@@ -149,6 +149,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_ban_that_grows_beyond_a_minute_is_probed_a_minute_later() {
+        let (ban, start) = (Ban::default(), Instant::now());
+        ban.learn(Admission::Free, &limited(60), start);
+        ban.learn(Admission::Free, &limited(300), after(start, 30));
+        assert_eq!(ban.admit(after(start, 89)), banned(241));
+        assert_eq!(ban.admit(after(start, 90)), Admission::Probe);
+    }
+
+    #[tokio::test]
     async fn late_answers_neither_shorten_nor_end_a_ban() {
         let (ban, start) = (Ban::default(), Instant::now());
         ban.learn(Admission::Free, &limited(100), start);

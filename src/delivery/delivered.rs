@@ -146,3 +146,15 @@ impl Delivered {
         matches!(self.standing, Some(KeyStanding::Replayed { .. }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_in_top_is_that_of_all_calls() {
+        let call = |took| Call { stamp: 0, outcome: Ok(()), took: Duration::from_millis(took) };
+        let delivered = Delivered::after_calls(Ok(()), vec![call(30), call(12)]);
+        assert_eq!((delivered.attempts, delivered.top_time()), (2, Duration::from_millis(42)));
+    }
+}

@@ -70,4 +70,15 @@ mod tests {
             assert_eq!(lifecycle.phase(), expected);
         }
     }
+    #[tokio::test]
+    async fn it_is_drained_once_every_token_is_dropped() {
+        let lifecycle = Lifecycle::default();
+        let tokens = [lifecycle.token(), lifecycle.token()];
+        let mut drained = std::pin::pin!(lifecycle.drained());
+        for token in tokens {
+            assert!(futures_util::poll!(drained.as_mut()).is_pending());
+            drop(token);
+        }
+        assert!(futures_util::poll!(drained).is_ready());
+    }
 }

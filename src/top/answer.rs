@@ -150,6 +150,8 @@ mod tests {
                 banned(2_678_400),
             ),
             (r#""code":7,"sub_msg":"This ban will last for a few more seconds""#, limited),
+            (r#""code":7,"sub_msg":"This ban will last for more seconds""#, limited),
+            (r#""code":7,"sub_msg":"This ban will last for 5 hours""#, limited),
             (r#""code":15,"sub_code":"accesscontrol.limited-by-app-access-count""#, limited),
             (r#""code":15,"sub_code":"isp.call-limited""#, limited),
             (r#""code":15,"sub_code":"isv.BUSINESS_LIMIT_CONTROL""#, limited),
@@ -248,6 +250,9 @@ mod tests {
         assert_eq!((envelope.boolean("request_id"), envelope.text("new")), (None, None));
         let half_a_name = r#""is_success":true,"\ud83d":1"#;
         assert_eq!(success(half_a_name).boolean("is_success"), Some(true));
+        // White space between members stays what it is.
+        let lines = "\"is_success\":\r\n\tfalse,\n\"extra_err_msg\":\"a\nb\"";
+        assert_eq!(success(lines).boolean("is_success"), Some(false));
     }
 
     #[test]

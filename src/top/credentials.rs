@@ -90,5 +90,6 @@ mod tests {
         );
         let printed = format!("{credentials:?} {form:?}");
         assert!(!printed.contains("helloworld") && !printed.contains("test-session"), "{printed}");
+        assert!(printed.ends_with(" SignedForm(***)"), "{printed}");
     }
 }

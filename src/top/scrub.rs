@@ -211,6 +211,8 @@ mod tests {
             assert_eq!(shown(text), expected, "{text}");
         }
         assert_eq!(shown(&"字".repeat(6_000)).chars().count(), MAX_MESSAGE);
+        assert_eq!(shown(&"&#38;".repeat(400)), "&".repeat(400));
+        assert_eq!(format!("{:?}", Secrets::default()), "Secrets(***)");
     }
 
     #[test]

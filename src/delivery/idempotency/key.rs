@@ -100,7 +100,7 @@ mod tests {
     fn a_key_is_bare_or_quoted() {
         let long = "k".repeat(255);
         let quoted = format!("\"{long}\"");
-        let table: [(&str, Result<&str, Rule>); 17] = [
+        let table: [(&str, Result<&str, Rule>); 18] = [
             ("k", Ok("k")),
             ("\"k\"", Ok("k")),
             ("7f3c-~!#", Ok("7f3c-~!#")),
@@ -114,6 +114,7 @@ mod tests {
             ("\"", Err(Rule::BadFormat)),
             ("\"k", Err(Rule::BadFormat)),
             ("\"k\"; a=1", Err(Rule::BadFormat)),
+            (r#""a"b""#, Err(Rule::BadFormat)),
             (r#""a\b""#, Err(Rule::BadFormat)),
             ("a b", Err(Rule::BadCharacter)),
             ("钥匙", Err(Rule::BadCharacter)),
@@ -129,5 +130,14 @@ mod tests {
         }
         let read = IdempotencyKey::parse(&"k".repeat(256));
         assert_eq!(read.map_err(|found| found.rule), Err(Rule::TooLong));
+        assert_eq!(format!("{:?}", IdempotencyKey::parse("k").unwrap()), "IdempotencyKey(***)");
+    }
+
+    #[test]
+    fn the_longest_header_is_a_key_of_which_every_character_is_escaped() {
+        let longest = format!("\"{}\"", "\\\"".repeat(IdempotencyKey::MAX));
+        assert_eq!(IdempotencyKey::parse(&longest).unwrap().as_str().len(), IdempotencyKey::MAX);
+        let schema = serde_json::json!(IdempotencyKey::schema());
+        assert_eq!((&schema["minLength"], &schema["maxLength"]), (&json!(1), &json!(longest.len())));
     }
 }

@@ -297,4 +297,10 @@ mod tests {
             assert_eq!(claim_timeout(lives), Duration::from_millis(expected), "{remaining}");
         }
     }
+
+    #[test]
+    fn it_prints_neither_address_nor_password() {
+        let url: RedisUrl = "redis://user:password@host".parse().unwrap();
+        assert_eq!(format!("{:?}", Redis::new(url)), "Redis(***)");
+    }
 }

@@ -122,5 +122,7 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(whole_number::<i32>(text), expected, "{text}");
         }
+        let exact = ["9007199254740991.0", "9007199254740992.0"].map(whole_number::<i64>);
+        assert_eq!(exact, [Some(9_007_199_254_740_991), None]);
     }
 }

@@ -79,16 +79,20 @@ async fn to_primary(url: &RedisUrl, service: &str) -> RedisResult<MultiplexedCon
             if guarded { as_sentinel_says(url, sentinel, service, true).await } else { first }
         })
         .collect();
-    let mut failed: Option<RedisError> = None;
+    let mut errors = Vec::new();
     while let Some(answer) = asked.next().await {
         match answer {
             Ok(connection) => return Ok(connection),
-            // What a Sentinel says tells more than that another one is gone.
-            Err(error) if failed.as_ref().is_none_or(RedisError::is_io_error) => failed = Some(error),
-            Err(_) => {}
+            Err(error) => errors.push(error),
         }
     }
-    Err(failed.unwrap_or_else(|| (ErrorKind::EmptySentinelList, "no host").into()))
+    Err(telling(errors).unwrap_or_else(|| (ErrorKind::EmptySentinelList, "no host").into()))
+}
+
+/// The first error that a Sentinel told: it says more than that another one is gone.
+fn telling(errors: Vec<RedisError>) -> Option<RedisError> {
+    let (gone, told): (Vec<_>, Vec<_>) = errors.into_iter().partition(RedisError::is_io_error);
+    told.into_iter().chain(gone).next()
 }
 
 async fn as_sentinel_says(
@@ -182,5 +186,32 @@ impl ConnectionLike for Channel {
             Self::Server(server) => server.get_db(),
             Self::Cluster(cluster) => cluster.get_db(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_a_sentinel_tells_counts_more_than_that_another_is_gone() {
+        let gone = || RedisError::from(io::Error::from(io::ErrorKind::ConnectionRefused));
+        let told = || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "unknown name"));
+        for errors in [vec![gone(), told(), gone()], vec![told(), gone()], vec![told()]] {
+            assert_eq!(telling(errors).unwrap().kind(), ErrorKind::MasterNameNotFoundBySentinel);
+        }
+        assert!(telling(vec![gone(), gone()]).unwrap().is_io_error());
+        assert!(telling(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn connections_have_the_bridges_own_limits() {
+        let config = format!("{:?}", config());
+        for limit in ["350ms", "20s", "4096"] {
+            assert!(config.contains(&format!("Some({limit})")), "{limit}: {config}");
+        }
+        assert_eq!((tcp().nodelay(), tcp().user_timeout()), (true, Some(UNCONFIRMED_TIMEOUT)));
     }
 }

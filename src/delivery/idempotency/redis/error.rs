@@ -146,4 +146,29 @@ mod tests {
             assert_eq!(is_stale(&error), stale, "{error}");
         }
     }
+    #[test]
+    fn advice_fits_the_address() {
+        let answer =
+            |text: &str| redis::parse_redis_value(text.as_bytes()).unwrap().extract_error().unwrap_err();
+        let broken = |kind| RedisError::from(io::Error::from(kind));
+        let moved = || answer("-MOVED 1 host:1\r\n");
+        for (url, error, expected) in [
+            ("redis://host", broken(io::ErrorKind::TimedOut), None),
+            ("rediss://host", broken(io::ErrorKind::TimedOut), Some("does not answer to TLS")),
+            ("redis://host", broken(io::ErrorKind::BrokenPipe), Some("may speak TLS")),
+            ("rediss://host", broken(io::ErrorKind::BrokenPipe), None),
+            ("redis://host", broken(io::ErrorKind::ConnectionRefused), None),
+            ("redis://host", moved(), Some("use redis-cluster://")),
+            ("redis-cluster://host", moved(), None),
+        ] {
+            let advice = advice(&error, &url.parse().unwrap());
+            assert_eq!(advice.is_some(), expected.is_some(), "{url} {error}: {advice:?}");
+            assert!(expected.is_none_or(|part| advice.unwrap().contains(part)), "{url} {error}: {advice:?}");
+        }
+        for (error, said) in
+            [(moved(), true), (answer("-ERR no\r\n"), true), (broken(io::ErrorKind::TimedOut), false)]
+        {
+            assert_eq!(is_answer(&error), said, "{error}");
+        }
+    }
 }
