@@ -236,7 +236,7 @@ impl Redis {
                 }
                 Err(error) => error,
             };
-            if !is_stale(&error) || Instant::now() + RETRY_INTERVAL > end {
+            if !is_stale(&error) || end.saturating_duration_since(Instant::now()) < RETRY_INTERVAL {
                 return Err(StoreError::new(error, self.link.url()));
             }
             sleep(RETRY_INTERVAL).await;

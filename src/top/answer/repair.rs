@@ -15,7 +15,8 @@ pub(super) fn repair(text: &str) -> String {
                 in_string = !in_string;
                 out.push(character);
             }
-            '\\' if in_string => {
+            // Outside of a string, a backslash is not JSON, whatever becomes of it.
+            '\\' => {
                 let escape = escape(rest);
                 length = escape.len();
                 let lone = surrogate(escape).is_some() && escape.len() == SINGLE_ESCAPE;
