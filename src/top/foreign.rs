@@ -234,7 +234,8 @@ mod tests {
         let utf16: Vec<u8> = r#"{"a_b_r":1}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let latin = (CONTENT_TYPE, "text/html; charset=iso-8859-1");
         let chunked = |codings| (TRANSFER_ENCODING, codings);
-        let table: [Row; 31] = [
+        let utf8 = (CONTENT_TYPE, "text/plain; charset=\"UTF-8\"");
+        let table: [Row; 32] = [
             ("a page", &[LENGTH], b"<html>Too Many Requests</html>", limited),
             ("a page with a prologue", &[LENGTH], b"\n<!DOCTYPE html><html>", limited),
             ("text", &[LENGTH], b"slow down", limited),
@@ -265,6 +266,7 @@ mod tests {
             ("JSON with a bad escape", &[LENGTH], br#"{"msg":"\x"}"#, Failure::BadResponse),
             ("GBK", &[LENGTH], b"\xb7\xfe\xce\xf1\xc6\xf7", Failure::BadResponse),
             ("GBK that is UTF-8 by chance", &[LENGTH, gbk], b"\xcf\xb5\xcd\xb3", Failure::BadResponse),
+            ("Chinese in UTF-8", &[LENGTH, utf8], "请求过多".as_bytes(), limited),
             ("ASCII under another charset", &[LENGTH, latin], b"<html>slow down</html>", limited),
             ("UTF-16", &[LENGTH], &utf16, Failure::BadResponse),
             ("gzip", &[LENGTH, gzip.clone()], b"x", Failure::BadResponse),
