@@ -231,6 +231,11 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buffer) {
+            // A client that sends without a pause must not escape the limit: its socket is never pending.
+            Poll::Ready(_) if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) => {
+                buffer.set_filled(before);
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(done) => {
                 if let Some(bytes) = buffer.filled_mut().get_mut(before..).filter(|bytes| !bytes.is_empty()) {
                     self.progress.read(bytes);
