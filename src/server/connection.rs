@@ -206,20 +206,18 @@ fn body_end(request: &mut Request) -> BodyEnd {
 
 /// Replaces an offered upgrade in a head. The bridge supports only HTTP/1.1, and any client that offers an upgrade
 /// understands it.
-fn ignore_upgrade(mut head: &mut [u8]) {
-    while let Some(end) = memmem::find(head, b"\r\n") {
-        let (line, rest) = head.split_at_mut(end + 2);
+fn ignore_upgrade(head: &mut [u8]) {
+    for line in head.split_mut(|byte| *byte == b'\n') {
         if let Some(colon) = memchr::memchr(b':', line) {
             let (name, value) = line.split_at_mut(colon);
             if name.eq_ignore_ascii_case(UPGRADE) {
                 name.copy_from_slice(IGNORED);
             } else if name.eq_ignore_ascii_case(b"connection") {
-                let options = value.split_mut(|byte| b":, \t\r\n".contains(byte));
+                let options = value.split_mut(|byte| b":, \t\r".contains(byte));
                 let offers = options.filter(|option| option.eq_ignore_ascii_case(UPGRADE));
                 offers.for_each(|offer| offer.copy_from_slice(IGNORED));
             }
         }
-        head = rest;
     }
 }
 

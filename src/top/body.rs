@@ -25,7 +25,7 @@ struct Stage(AtomicU8);
 
 impl PendingForm {
     /// A form of which nothing was sent.
-    pub(super) fn new(form: String) -> Arc<Self> {
+    pub(super) fn new(form: Vec<u8>) -> Arc<Self> {
         Arc::new(Self { form: Mutex::new(form.into()), stage: Stage::default() })
     }
 
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn in_every_order_whoever_asks_first_decides_whether_it_is_sent() {
         for steps in sequences(6) {
-            let pending = PendingForm::new("form".to_owned());
+            let pending = PendingForm::new("form".into());
             let mut body = FormBody::new(&pending);
             let first = steps.iter().find(|step| **step != Step::Measure);
             let mut sent = 0;

@@ -95,7 +95,7 @@ impl Client {
         answer::read(method, &answer, &self.secrets.with_signature(&signature))
     }
 
-    async fn send(&self, form: String, deadline: Instant) -> Result<HttpAnswer, CallError> {
+    async fn send(&self, form: Vec<u8>, deadline: Instant) -> Result<HttpAnswer, CallError> {
         let outgoing = PendingForm::new(form);
         let request = self.http.post(self.gateway.clone()).body(Body::wrap(FormBody::new(&outgoing)));
         let exchange = async { read_whole(request.send().await?).await };

