@@ -21,22 +21,17 @@ pub struct TextRule {
 impl TextRule {
     fn check(self, text: &str) -> Vec<Violation> {
         let mut violations = Vec::new();
-        let (mut length, mut blank, mut control) = (0, true, false);
-        for character in text.chars() {
-            length += 1;
-            blank = blank && is_invisible(character);
-            control = control || (character.is_control() && !self.allows(character));
-        }
         if text.is_empty() {
             violations.push(Violation::new(Rule::TooShort, EMPTY));
-        } else if blank {
+        } else if text.chars().all(is_invisible) {
             violations.push(Violation::new(Rule::Blank, BLANK));
         }
+        let length = text.chars().count();
         if length > self.max {
             let detail = format!("must have at most {} characters, has {length}", self.max);
             violations.push(Violation::new(Rule::TooLong, detail));
         }
-        if control {
+        if text.contains(|character: char| character.is_control() && !self.allows(character)) {
             let except = if self.line_breaks { " other than line breaks and tabs" } else { "" };
             let detail = format!("must not contain control characters{except}");
             violations.push(Violation::new(Rule::ControlCharacter, detail));

@@ -59,10 +59,10 @@ fn is_lone_surrogate(text: &str, error: &serde_json::Error) -> bool {
     let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     let read = line.as_bytes().get(..error.column().min(line.len())).unwrap_or_default();
     // It stops behind the escape or behind the next one.
-    let mut ends = read.windows(b"\\uXXXX".len()).rev().take(b"\\uXXXX".len() + 1);
+    let ends = read.windows(b"\\uXXXX".len()).rev().take(b"\\uXXXX".len() + 1);
     let in_escape = error.to_string().contains("hex escape");
     in_escape
-        && ends.by_ref().filter_map(|window| window.strip_prefix(b"\\u")).any(|digits| {
+        && ends.filter_map(|window| window.strip_prefix(b"\\u")).any(|digits| {
             let digits = std::str::from_utf8(digits).unwrap_or_default();
             u16::from_str_radix(digits, 16).is_ok_and(|unit| (0xD800..=0xDFFF).contains(&unit))
         })
