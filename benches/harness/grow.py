@@ -104,7 +104,8 @@ def measure(case, go, bench, options, secure, more):
             peak = process.memory_kb("VmHWM")
     if counts["refused"] or counts["broken"]:
         raise SystemExit(f"Not every push was accepted by {service.name} with {case}, so there is no figure: {counts}")
-    per_push = (peak - idle) / case.in_flight if case.in_flight > 1 else None
+    # With keys the memory also holds those of all pushes before.
+    per_push = (peak - idle) / case.in_flight if case.in_flight > 1 and not case.keyed else None
     return {**window, "idle_kb": idle, "peak_kb": peak, "kb_per_push": per_push,
             "delay_seconds": case.delay}
 
