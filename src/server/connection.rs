@@ -229,7 +229,8 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buffer) {
-            // A client that sends without a pause must not escape the limit: its socket is never pending.
+            // A client that sends without a pause must not escape the limit: its socket is pending only when the task has
+            // used up its turn, and then the timer is not looked at either.
             Poll::Ready(_) if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) => {
                 buffer.set_filled(before);
                 Poll::Ready(Ok(()))
