@@ -227,14 +227,13 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // A client that sends without a pause must not escape the limit: its socket is pending only when the task has used
+        // up its turn, and then the timer is not looked at either.
+        if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buffer) {
-            // A client that sends without a pause must not escape the limit: its socket is pending only when the task has
-            // used up its turn, and then the timer is not looked at either.
-            Poll::Ready(_) if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) => {
-                buffer.set_filled(before);
-                Poll::Ready(Ok(()))
-            }
             Poll::Ready(done) => {
                 if let Some(bytes) = buffer.filled_mut().get_mut(before..).filter(|bytes| !bytes.is_empty()) {
                     self.progress.read(bytes);
